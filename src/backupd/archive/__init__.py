@@ -1,0 +1,1 @@
+"""Archives: members in, one standard ZIP out, and back."""

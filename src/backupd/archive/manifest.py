@@ -1,0 +1,103 @@
+"""The manifest: JSON inside the archive that names every member (`docs/reference/manifest.md`).
+
+One line holds one member, so that a manifest of any length is written and read line by line,
+and is one ordinary JSON document for everybody else.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from backupd.errors import ArchiveError
+from backupd.model import (
+    ArchiveHeader,
+    DatabaseFacts,
+    Manifest,
+    ManifestEntry,
+    MemberKind,
+    Omission,
+    OmissionReason,
+    Scope,
+)
+
+FORMAT = 1
+MANIFEST_PATH = ".backupd/manifest.json"
+
+_DEFAULTS = {
+    field.name: field.default for field in fields(ManifestEntry) if field.default is not None
+}
+
+
+def manifest_lines(manifest: Manifest) -> Iterator[bytes]:
+    """Write the manifest as JSON in ASCII; paths that are not UTF-8 keep their lone surrogates."""
+    header = manifest.header
+    head = {
+        "format": FORMAT,
+        "archive": header.archive,
+        "set": header.set_name,
+        "created_at": header.created_at.isoformat(),
+        "timezone": header.timezone,
+        "scope": header.scope,
+        "backupd": header.version,
+        "encrypted": manifest.encrypted,
+        "databases": [asdict(database) for database in manifest.databases],
+        "omissions": [asdict(omission) for omission in manifest.omissions],
+    }
+    yield json.dumps(head)[:-1].encode() + b', "members": [\n'
+    last = len(manifest.entries) - 1
+    for index, entry in enumerate(manifest.entries):
+        yield _entry_line(entry) + (b"\n" if index == last else b",\n")
+    yield b"]}\n"
+
+
+def _entry_line(entry: ManifestEntry) -> bytes:
+    values = asdict(entry)
+    kept = {name: value for name, value in values.items() if value != _DEFAULTS.get(name)}
+    return json.dumps(kept).encode()
+
+
+def parse_manifest(lines: Iterable[bytes]) -> Manifest:
+    """Read what `manifest_lines` wrote.
+
+    Raises:
+        ArchiveError: it is not a manifest, or one of a newer format than this program knows.
+    """
+    try:
+        document = json.loads(b"".join(lines))
+        if document["format"] != FORMAT:
+            raise ArchiveError(
+                f"The archive's manifest has format {document['format']}; "
+                f"this backupd reads format {FORMAT}.",
+                hint="Install the backupd that wrote it, or a newer one; any ZIP program opens it.",
+            )
+        return _manifest(document)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArchiveError(
+            f"The archive's manifest cannot be read: {error!r}.",
+            hint="The archive is damaged; restore from another destination or an older backup.",
+        ) from error
+
+
+def _manifest(document: dict[str, Any]) -> Manifest:
+    return Manifest(
+        header=ArchiveHeader(
+            archive=document["archive"],
+            set_name=document["set"],
+            created_at=datetime.fromisoformat(document["created_at"]),
+            timezone=document["timezone"],
+            scope=Scope(document["scope"]),
+            version=document["backupd"],
+        ),
+        encrypted=document["encrypted"],
+        databases=tuple(DatabaseFacts(**database) for database in document["databases"]),
+        omissions=tuple(
+            Omission(**{**omission, "reason": OmissionReason(omission["reason"])})
+            for omission in document["omissions"]
+        ),
+        entries=tuple(
+            ManifestEntry(**{**entry, "kind": MemberKind(entry["kind"])})
+            for entry in document["members"]
+        ),
+    )

@@ -1,0 +1,129 @@
+"""Frozen facts about what happens, announced to observers; nothing depends on who listens."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from backupd.errors import BackupdError
+from backupd.model import Archive, Copy, Outcome
+
+
+class Report(Protocol):
+    """What every operation returns: how it came out."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Succeeded, partial or failed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationStarted:
+    """An operation holds the lock and begins."""
+
+    run_id: str
+    operation: str
+    set_name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationEnded:
+    """An operation returned its report."""
+
+    run_id: str
+    operation: str
+    set_name: str
+    started_at: datetime
+    at: datetime
+    report: Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationFailed:
+    """An operation raised; `error` is what it raised, a bug included."""
+
+    run_id: str
+    operation: str
+    set_name: str
+    started_at: datetime
+    at: datetime
+    error: BackupdError | Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpStarted:
+    """A database's dump begins."""
+
+    database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionStarted:
+    """The file tree is about to be walked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveStarted:
+    """All members are known and the archive is about to be built."""
+
+    members: int
+    content_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveBuilt:
+    """The archive is finished and durable in the spool."""
+
+    archive: Archive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyStarted:
+    """The delivery of an archive to a destination begins."""
+
+    destination: str
+    key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyEnded:
+    """A delivery succeeded or failed for good."""
+
+    copy: Copy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """Work was done: the only sign of life that counts."""
+
+    phase: str
+    """What is under way: `zipping`, or `delivering to NAME`."""
+    done: int
+    """Bytes so far."""
+    total: int
+    """Bytes in all, as far as is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftoversSwept:
+    """What dead runs had left behind is gone."""
+
+    where: str
+    names: tuple[str, ...]
+
+
+Event = (
+    OperationStarted
+    | OperationEnded
+    | OperationFailed
+    | DumpStarted
+    | SelectionStarted
+    | ArchiveStarted
+    | ArchiveBuilt
+    | CopyStarted
+    | CopyEnded
+    | Progressed
+    | LeftoversSwept
+)

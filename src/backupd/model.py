@@ -1,0 +1,229 @@
+"""The frozen values that travel through the program; none of them does anything.
+
+Times are aware and in UTC, sizes are bytes, paths inside an archive are `/`-separated without
+a leading `/`. A path that is not UTF-8 carries its bytes as lone surrogates (PEP 383), as
+`os.fsdecode` makes them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+
+class MemberKind(StrEnum):
+    """What a member of an archive is."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    DUMP = "dump"
+
+
+class Scope(StrEnum):
+    """How much of the backup set an archive holds."""
+
+    FULL = "full"
+    ONLY_DB = "only-db"
+    ONLY_FILES = "only-files"
+
+
+class OmissionReason(StrEnum):
+    """Why something that stood in a source is not in the archive."""
+
+    UNREADABLE = "unreadable"
+    VANISHED = "vanished"
+    SPECIAL = "socket, fifo or device"
+    TOO_LONG = "path too long"
+    NAME_TAKEN = "name taken by another member"
+
+
+class Outcome(StrEnum):
+    """How an operation, or one copy, came out."""
+
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """What is known of a database at the moment of its dump."""
+
+    name: str
+    kind: str
+    """`sqlite`, `postgresql`, `mysql`, `mariadb` or `mongodb`."""
+    tables: Mapping[str, int] = field(default_factory=dict)
+    """Rows by table."""
+    exact: bool = True
+    """Whether `tables` was counted, not estimated."""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One thing to put into an archive, before it is read.
+
+    A file's bytes come from `origin`, a path on this machine; a dump's either from `origin`
+    (a finished copy in the run's scratch directory) or from `stream`, which is called once and
+    whose last read raises `DumpError` if the dump program failed.
+    """
+
+    path: str
+    kind: MemberKind
+    size: int | None = None
+    """Bytes when it was looked at; None for a stream."""
+    mtime_ns: int
+    ctime_ns: int = 0
+    inode: int = 0
+    device: int = 0
+    mode: int
+    """Permission bits, 0o7777 at the most."""
+    uid: int = 0
+    gid: int = 0
+    link_target: str = ""
+    origin: str = ""
+    stream: Callable[[], Iterator[bytes]] | None = None
+    database: DatabaseFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Omission:
+    """Something of a source that is not in the archive, and why."""
+
+    path: str
+    reason: OmissionReason
+    detail: str = ""
+    harmless: bool = False
+    """A harmless one is counted and named; any other makes the backup partial."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestEntry:
+    """One member as it stands in an archive."""
+
+    path: str
+    kind: MemberKind
+    size: int
+    mtime_ns: int
+    mode: int
+    uid: int
+    gid: int
+    user: str = ""
+    group: str = ""
+    sha256: str = ""
+    """Hexadecimal, of the plain bytes (a symbolic link's target); "" for a directory."""
+    link_target: str = ""
+    ctime_ns: int = 0
+    inode: int = 0
+    changed_while_read: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveHeader:
+    """What the manifest says of the archive as a whole."""
+
+    archive: str
+    """The archive's file name."""
+    set_name: str
+    created_at: datetime
+    timezone: str
+    scope: Scope
+    version: str
+    """backupd's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The JSON inside an archive (`docs/reference/manifest.md`)."""
+
+    header: ArchiveHeader
+    encrypted: bool
+    entries: tuple[ManifestEntry, ...]
+    databases: tuple[DatabaseFacts, ...] = ()
+    omissions: tuple[Omission, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A finished archive in the spool."""
+
+    name: str
+    path: Path
+    size: int
+    sha256: str
+    created_at: datetime
+    scope: Scope
+    encrypted: bool
+    members: int
+    """Files, links, directories and dumps; not what backupd itself adds."""
+    content_bytes: int
+    """The plain size of all members."""
+    databases: tuple[DatabaseFacts, ...] = ()
+    omissions: tuple[Omission, ...] = ()
+    changed_while_read: tuple[str, ...] = ()
+    """Paths of files that were still being written after a second reading."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing that was asked for."""
+        return all(omission.harmless for omission in self.omissions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One object at a destination."""
+
+    key: str
+    size: int
+    modified_at: datetime
+    sha256: str = ""
+    """Hexadecimal, where the destination confirmed it; "" where it cannot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """One archive at one destination."""
+
+    set_name: str
+    destination: str
+    key: str
+    created_at: datetime
+    """Read from the name, never from the file's own time."""
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """How the delivery of one archive to one destination came out."""
+
+    destination: str
+    key: str
+    required: bool = True
+    stored: StoredObject | None = None
+    """None if the delivery failed."""
+    error: str = ""
+    hint: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the destination holds the whole archive."""
+        return self.stored is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupReport:
+    """How a backup came out."""
+
+    archive: Archive
+    copies: tuple[Copy, ...]
+    finished_at: datetime
+
+    @property
+    def outcome(self) -> Outcome:
+        """Partial when a required copy or a member is missing; failed when no copy was made."""
+        if not any(copy.succeeded for copy in self.copies):
+            return Outcome.FAILED
+        everywhere = all(copy.succeeded for copy in self.copies if copy.required)
+        return Outcome.SUCCEEDED if everywhere and self.archive.complete else Outcome.PARTIAL

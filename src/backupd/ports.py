@@ -1,0 +1,73 @@
+"""The few protocols that everything plugs into; each docstring is the contract.
+
+`tests/destinations/test_contract.py` holds every destination to its own.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from backupd.events import Event
+from backupd.model import Member, Omission, StoredObject
+
+Observer = Callable[[Event], None]
+"""Listens to what happens. What it raises changes nothing."""
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes just moved, often enough to be a sign of life."""
+
+
+class Clock(Protocol):
+    """The time, as an argument."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware and in UTC."""
+        ...
+
+
+class Source(Protocol):
+    """Gives the members of one file tree or one database.
+
+    `members` may be walked once per run. What stands in the source but cannot be taken is
+    given as an `Omission` in its place; what makes the whole source useless is a `SourceError`.
+    A member's `origin` stays readable until the run ends. Raises SourceError, and nothing else.
+    """
+
+    name: str
+
+    def members(self) -> Iterator[Member | Omission]:
+        """Walk the source in an order that is the same for the same content."""
+        ...
+
+
+class Destination(Protocol):
+    """Keys and bytes; it knows no backups.
+
+    After `store` returns, the object is whole and durable; if it raises, nothing can be seen
+    under the key, or what was seen there before. An object that is there is never overwritten.
+    `list` never shows anything partial, and gives keys in ascending order. Keys are file names
+    without `/`. Raises DestinationError and ObjectNotFoundError, and nothing else.
+    """
+
+    name: str
+
+    def store(self, key: str, path: Path, *, on_progress: Progress) -> StoredObject:
+        """Bring the file at `path` here under `key`; refuse if something else is there."""
+        ...
+
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Give `length` bytes from `start`, or all that follow, in chunks of bounded size."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Give every whole object whose key starts with `prefix`."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; it is an ObjectNotFoundError if there is none."""
+        ...
+
+    def sweep(self, before: datetime) -> Sequence[str]:
+        """Remove what deliveries that died before that moment left; return what it was."""
+        ...
