@@ -86,6 +86,8 @@ class Member:
     origin: str = ""
     stream: Callable[[], Iterator[bytes]] | None = None
     database: DatabaseFacts | None = None
+    optional: bool = False
+    """Whether it may be left out without harm when it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,65 @@
+"""Archive name ↔ set name and time; and the names of what goes into an archive or beside it."""
+
+import re
+from datetime import UTC, datetime, tzinfo
+
+_STAMP = "%Y-%m-%d-%H-%M-%S"
+_STAMP_PATTERN = r"\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}"
+_SUFFIX_PATTERN = r"[A-Za-z][A-Za-z0-9_.]*"
+_SET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_ENDS_WITH_STAMP = re.compile(rf"(^|-){_STAMP_PATTERN}(-|$)")
+
+
+def set_name_mistake(name: str) -> str:
+    """Say what is wrong with a backup set's name; "" if nothing is."""
+    if not _SET_NAME.fullmatch(name):
+        return "letters, digits, '.', '_' and '-', starting with a letter or digit, at most 100"
+    if _ENDS_WITH_STAMP.search(name):
+        return "a name without a date and time in it, which would look like an archive's"
+    return ""
+
+
+def suffix_mistake(suffix: str) -> str:
+    """Say what is wrong with the text of `--suffix`; "" if nothing is."""
+    if re.fullmatch(_SUFFIX_PATTERN, suffix) and not suffix.lower().endswith(".zip"):
+        return ""
+    return "letters, digits, '.' and '_', starting with a letter"
+
+
+def archive_name(
+    set_name: str, when: datetime, zone: tzinfo, *, suffix: str = "", number: int = 1
+) -> str:
+    """Name an archive: `<name>-YYYY-MM-DD-HH-MM-SS[-suffix][-number].zip`, in the set's zone."""
+    parts = [set_name, when.astimezone(zone).strftime(_STAMP)]
+    if suffix:
+        parts.append(suffix)
+    if number > 1:
+        parts.append(str(number))
+    return "-".join(parts) + ".zip"
+
+
+def archive_time(set_name: str, key: str, zone: tzinfo) -> datetime | None:
+    """Read from a key when its archive was made, in UTC; None if it is no archive of this set.
+
+    Only names of exactly this set's shape count, so that `shop` never touches `shop-eu`. A time
+    that the zone's clocks show twice is taken for the earlier one.
+    """
+    pattern = rf"{re.escape(set_name)}-({_STAMP_PATTERN})(?:-{_SUFFIX_PATTERN})?(?:-[1-9]\d*)?\.zip"
+    match = re.fullmatch(pattern, key)
+    if match is None:
+        return None
+    try:
+        local = datetime.strptime(match[1], _STAMP).replace(tzinfo=zone)
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def checksum_key(archive_key: str) -> str:
+    """Name the object beside an archive that `sha256sum -c` reads."""
+    return archive_key + ".sha256"
+
+
+def dump_path(kind: str, name: str, when: datetime, zone: tzinfo, extension: str) -> str:
+    """Name a dump inside an archive: `db-dumps/<kind>-<name>-<timestamp>.<ext>`."""
+    return f"db-dumps/{kind}-{name}-{when.astimezone(zone).strftime(_STAMP)}.{extension}"

@@ -1,0 +1,218 @@
+"""The file tree as members: a sorted walk that names what it cannot take."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from backupd.errors import SourceError
+from backupd.model import Member, MemberKind, Omission, OmissionReason
+from backupd.sources.exclude import Excluder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileTree:
+    """The files under `root` that `include` names and `exclude` does not.
+
+    Symbolic links are kept as links unless `follow_symlinks`; empty directories are kept;
+    sockets, fifos and devices are named as harmless omissions. `never` are files and directories
+    that are left out whatever the patterns say: the spool, local destinations, live databases.
+    Raises SourceError when an included path is missing or nothing is selected.
+    """
+
+    root: Path
+    include: Sequence[str] = (".",)
+    exclude: Sequence[str] = ()
+    follow_symlinks: bool = False
+    ignore_unreadable: bool = False
+    one_file_system: bool = False
+    never: Sequence[Path] = ()
+    name: str = "files"
+
+    def members(self) -> Iterator[Member | Omission]:
+        """Walk every included path, in the order of the members' names."""
+        walk = _Walk(self)
+        found = False
+        for start in self._starts():
+            for item in walk.below(start):
+                found = found or isinstance(item, Member)
+                yield item
+        if not found:
+            raise SourceError(
+                f"Nothing is selected for backup under {self.root}.",
+                hint="Check BACKUP_SOURCE__INCLUDE and BACKUP_SOURCE__EXCLUDE.",
+            )
+
+    def _starts(self) -> list[str]:
+        """Give the included paths, real and sorted, without those that lie inside another."""
+        root = os.path.realpath(self.root)
+        if not Path(root).is_dir():
+            raise SourceError(
+                f"The directory {self.root} to back up does not exist.",
+                hint="Set BACKUP_SOURCE__ROOT to the application's directory.",
+            )
+        starts = set()
+        for included in self.include:
+            path = os.path.normpath(Path(root) / included)
+            if not os.path.lexists(path):
+                raise SourceError(
+                    f"{included} is to be backed up, but {path} does not exist.",
+                    hint="Correct BACKUP_SOURCE__INCLUDE, or create what it names.",
+                )
+            starts.add(path)
+        outer: list[str] = []
+        for path in sorted(starts, key=lambda path: path.split("/")):
+            if not outer or not f"{path}/".startswith(outer[-1].rstrip("/") + "/"):
+                outer.append(path)
+        return sorted(outer, key=lambda path: _member_path(path, root))
+
+
+def _member_path(path: str, root: str) -> str:
+    """Name a path inside the archive: relative to the root, or absolute without its `/`."""
+    if path == root:
+        return ""
+    prefix = root.rstrip("/") + "/"
+    return path.removeprefix(prefix) if path.startswith(prefix) else path.lstrip("/")
+
+
+class _Place(NamedTuple):
+    """Where the walk stands: one thing, and the directory that it was found in."""
+
+    location: str
+    path: str
+    status: os.stat_result
+    parent: "_Place | None"
+
+    def is_below(self, status: os.stat_result) -> bool:
+        """Tell whether one of the directories that lead here is the one of `status`."""
+        place: _Place | None = self
+        while place is not None:
+            if os.path.samestat(place.status, status):
+                return True
+            place = place.parent
+        return False
+
+
+class _Walk:
+    """One walk through a file tree; it remembers which parents it has already given."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self.tree = tree
+        self.root = os.path.realpath(tree.root)
+        self.excluder = Excluder(tree.exclude)
+        self.never = frozenset(map(os.path.realpath, tree.never))
+        self.parents_given: set[str] = set()
+
+    def below(self, start: str) -> Iterator[Member | Omission]:
+        """Give an included path, the directories that lead to it, and all that is below it."""
+        path = _member_path(start, self.root)
+        yield from self._parents(start, path)
+        first = _Place(start, path, os.lstat(start), None)
+        levels: list[Iterator[_Place | Omission]] = [iter([first])]
+        while levels:
+            found = next(levels[-1], None)
+            if found is None:
+                levels.pop()
+            elif isinstance(found, Omission):
+                yield found
+            elif not self._is_left_out(found):
+                if found.path:
+                    yield self._item(found)
+                if stat.S_ISDIR(found.status.st_mode) and self._may_enter(found, first):
+                    levels.append(self._children(found))
+
+    def _parents(self, start: str, path: str) -> Iterator[Member]:
+        base = start.removesuffix(path)
+        for index, letter in enumerate(path):
+            parent = path[:index]
+            if letter == "/" and parent not in self.parents_given:
+                self.parents_given.add(parent)
+                yield _member(base + parent, parent, os.stat(base + parent), MemberKind.DIRECTORY)
+
+    def _children(self, directory: _Place) -> Iterator[_Place | Omission]:
+        try:
+            with os.scandir(directory.location) as entries:
+                names = sorted(entry.name for entry in entries)
+        except OSError as error:
+            yield self._omission(directory.path or directory.location, error)
+            return
+        base = directory.location.rstrip("/") + "/"
+        for name in names:
+            location = base + name
+            path = f"{directory.path}/{name}" if directory.path else name
+            try:
+                status = os.lstat(location)
+            except OSError as error:
+                yield self._omission(path, error)
+                continue
+            if self.tree.follow_symlinks and stat.S_ISLNK(status.st_mode):
+                status = _followed(location, status, directory)
+            yield _Place(location, path, status, directory)
+
+    def _is_left_out(self, place: _Place) -> bool:
+        is_directory = stat.S_ISDIR(place.status.st_mode)
+        return place.location in self.never or (
+            bool(place.path) and self.excluder.excludes(place.path, is_directory=is_directory)
+        )
+
+    def _may_enter(self, place: _Place, first: _Place) -> bool:
+        return not self.tree.one_file_system or place.status.st_dev == first.status.st_dev
+
+    def _item(self, place: _Place) -> Member | Omission:
+        location, path, status, _ = place
+        if stat.S_ISREG(status.st_mode):
+            member = _member(location, path, status, MemberKind.FILE)
+            return replace(member, optional=True) if self.tree.ignore_unreadable else member
+        if stat.S_ISDIR(status.st_mode):
+            return _member(location, path, status, MemberKind.DIRECTORY)
+        if stat.S_ISLNK(status.st_mode):
+            try:
+                target = os.readlink(location)
+            except OSError as error:
+                return self._omission(path, error)
+            return _member(location, path, status, MemberKind.SYMLINK, target)
+        return Omission(path=path, reason=OmissionReason.SPECIAL, harmless=True)
+
+    def _omission(self, path: str, error: OSError) -> Omission:
+        detail = error.strerror or str(error)
+        if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+            return Omission(path=path, reason=OmissionReason.VANISHED, detail=detail, harmless=True)
+        too_long = error.errno == errno.ENAMETOOLONG
+        return Omission(
+            path=path,
+            reason=OmissionReason.TOO_LONG if too_long else OmissionReason.UNREADABLE,
+            detail=detail,
+            harmless=self.tree.ignore_unreadable,
+        )
+
+
+def _followed(location: str, link: os.stat_result, directory: _Place) -> os.stat_result:
+    """Look through a link, but not through one that dangles or leads back to above itself."""
+    try:
+        target = os.stat(location)
+    except OSError:
+        return link
+    return link if directory.is_below(target) else target
+
+
+def _member(
+    location: str, path: str, status: os.stat_result, kind: MemberKind, target: str = ""
+) -> Member:
+    size = {MemberKind.FILE: status.st_size, MemberKind.SYMLINK: len(os.fsencode(target))}
+    return Member(
+        path=path,
+        kind=kind,
+        size=size.get(kind, 0),
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+        inode=status.st_ino,
+        device=status.st_dev,
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        link_target=target,
+        origin=location,
+    )

@@ -1,0 +1,154 @@
+"""A SQLite database as a dump: a consistent copy by the online backup API, then checked.
+
+The copy is made inside one read transaction: other processes go on writing (in WAL mode without
+waiting at all) and none of what they write gets into the copy (https://www.sqlite.org/backup.html).
+"""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+from urllib.parse import quote
+
+from backupd.errors import DumpError
+from backupd.model import DatabaseFacts, Member, MemberKind
+from backupd.naming import dump_path
+
+_PAGES_PER_STEP = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqliteDatabase:
+    """One SQLite database file; its dump is a database file too, named `….sqlite`.
+
+    The copy is made in `scratch`, which must have room for it. Never creates a database that is
+    not there. Raises DumpError for a missing, locked or corrupt database.
+    """
+
+    name: str
+    path: Path
+    scratch: Path
+    when: datetime
+    zone: tzinfo
+    lock_timeout: float = 60.0
+    """Seconds to wait for a writer that holds the database locked."""
+
+    def members(self) -> Iterator[Member]:
+        """Copy the database, check the copy and give it as the only member."""
+        status = self._look()
+        copy = self.scratch / f"{self.name}.sqlite"
+        copy.unlink(missing_ok=True)
+        copy.touch(mode=0o600)
+        try:
+            self._copy(copy)
+            tables = self._checked_tables(copy)
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        yield Member(
+            path=dump_path("sqlite", self.name, self.when, self.zone, "sqlite"),
+            kind=MemberKind.DUMP,
+            size=copy.stat().st_size,
+            mtime_ns=int(self.when.timestamp()) * 1_000_000_000,
+            mode=stat.S_IMODE(status.st_mode),
+            uid=status.st_uid,
+            gid=status.st_gid,
+            origin=os.fspath(copy),
+            database=DatabaseFacts(
+                name=self.name, kind="sqlite", tables=tables, version=sqlite3.sqlite_version
+            ),
+        )
+
+    def _look(self) -> os.stat_result:
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise DumpError(
+                f"The SQLite database '{self.name}' cannot be found at {self.path}: "
+                f"{error.strerror}.",
+                hint=f"Correct BACKUP_DATABASES__{self.name.upper()}__URL; "
+                "backupd never creates a database.",
+            ) from error
+        if not stat.S_ISREG(status.st_mode):
+            raise DumpError(f"{self.path}, the SQLite database '{self.name}', is not a file.")
+        return status
+
+    def _copy(self, copy: Path) -> None:
+        try:
+            self._copy_from(_uri(self.path, "mode=ro"), copy)
+        except sqlite3.OperationalError:
+            # A database in WAL mode whose folder backupd may not write to, and which nobody has
+            # open: there is no shared memory to join, and nobody to be consistent with.
+            wal = self.path.with_name(self.path.name + "-wal")
+            if wal.exists() or os.access(self.path.parent, os.W_OK):
+                raise
+            before = _state(self.path)
+            self._copy_from(_uri(self.path, "mode=ro&immutable=1"), copy)
+            if wal.exists() or _state(self.path) != before:
+                raise sqlite3.OperationalError("it was opened for writing meanwhile") from None
+
+    def _copy_from(self, uri: str, copy: Path) -> None:
+        with (
+            closing(sqlite3.connect(uri, uri=True, timeout=self.lock_timeout)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            source.isolation_level = None
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            source.backup(target, pages=_PAGES_PER_STEP, sleep=0.05)
+
+    def _checked_tables(self, copy: Path) -> dict[str, int]:
+        """Check the copy page by page and count its rows by table."""
+        with closing(sqlite3.connect(_uri(copy, "mode=ro&immutable=1"), uri=True)) as database:
+            findings = [row[0] for row in database.execute("PRAGMA quick_check(5)")]
+            if findings != ["ok"]:
+                raise sqlite3.DatabaseError("; ".join(map(str, findings)))
+            names = database.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' "
+                "AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND sql NOT LIKE 'CREATE VIRTUAL%' "
+                "ORDER BY name"
+            )
+            return {name: _rows(database, name) for (name,) in names.fetchall()}
+
+    def _translated(self, error: sqlite3.Error) -> DumpError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return DumpError(
+                f"The SQLite database '{self.name}' ({self.path}) was locked by another process "
+                f"for more than {self.lock_timeout:g} seconds.",
+                hint="Find who holds a transaction open on it (fuser names the processes), "
+                f"or raise BACKUP_DATABASES__{self.name.upper()}__TIMEOUT.",
+            )
+        if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}:
+            return DumpError(
+                f"The SQLite database '{self.name}' ({self.path}) cannot be opened: {error}.",
+                hint="Check that backupd may read it, and its -wal and -shm files beside it.",
+            )
+        return DumpError(
+            f"The SQLite database '{self.name}' ({self.path}) cannot be copied whole: {error}.",
+            hint=f"It may be damaged: run 'sqlite3 {self.path} \"PRAGMA integrity_check\"'. "
+            "Backups taken earlier are untouched.",
+        )
+
+
+def _uri(path: Path, options: str) -> str:
+    return f"file:{quote(os.fsencode(path.absolute()))}?{options}"
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _rows(database: sqlite3.Connection, table: str) -> int:
+    quoted = table.replace('"', '""')
+    row: tuple[int] = database.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()  # noqa: S608
+    return row[0]
+
+
+def live_files(path: Path) -> tuple[Path, ...]:
+    """Name the files of a live database, which its dump stands for."""
+    return tuple(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm", "-journal"))
