@@ -1,0 +1,96 @@
+"""The kinds of values that settings take, and what each allows in words."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
+
+from backupd.naming import set_name_mistake
+
+DATABASE_KINDS = ("sqlite", "postgresql", "mysql", "mariadb", "mongodb")
+_TIME_OF_DAY = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+
+
+def _split(value: object) -> object:
+    """Read `a, b` or a JSON list."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError('a comma-separated list, or JSON such as ["a,b", "c"]') from error
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _none_when_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+def _valid_set_name(value: str) -> str:
+    if mistake := set_name_mistake(value):
+        raise ValueError(mistake)
+    return value
+
+
+def _valid_schedule(value: str) -> str:
+    allowed = "a time as 01:00, or a cron line as '30 2 * * mon-fri'"
+    if _TIME_OF_DAY.fullmatch(value):
+        return value
+    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415  (costs 0.1 s)
+
+    try:
+        CronTrigger.from_crontab(value, timezone="UTC")
+    except (ValueError, KeyError) as error:
+        raise ValueError(allowed) from error
+    return value
+
+
+def _valid_patterns(value: tuple[str, ...]) -> tuple[str, ...]:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  (costs 0.05 s)
+
+    for pattern in value:
+        try:
+            GitIgnoreSpec.from_lines([pattern])
+        except ValueError as error:
+            raise ValueError(f"gitignore patterns, which {pattern!r} is not") from error
+    return value
+
+
+def _valid_database_url(value: SecretStr) -> SecretStr:
+    scheme, separator, rest = value.get_secret_value().partition("://")
+    if scheme not in DATABASE_KINDS or not separator or not rest.strip("/"):
+        raise ValueError(
+            "an address that starts with " + ", ".join(map("{}://".format, DATABASE_KINDS))
+        )
+    return value
+
+
+def _absolute(value: Path) -> Path:
+    if not value.is_absolute():
+        raise ValueError("a path that starts with '/'")
+    return value
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_valid_database_url)]
+List = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Patterns = Annotated[List, AfterValidator(_valid_patterns)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+SetName = Annotated[str, AfterValidator(_valid_set_name)]
+Schedule = Annotated[str, AfterValidator(_valid_schedule)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(ge=0)]
+Rate = ByteSize
+NoneWhenEmpty = BeforeValidator(_none_when_empty)
+OptionalCount = Annotated[Count | None, NoneWhenEmpty]
+Secret = SecretStr
+Language = Literal["en", "fr"]
+LogFormat = Literal["auto", "journal", "console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+Channel = Literal["mail", "webhook", "slack", "discord", "apprise", "ping"]
+Channels = Annotated[tuple[Channel, ...], BeforeValidator(_split)]

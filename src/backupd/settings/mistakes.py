@@ -1,0 +1,66 @@
+"""What pydantic found wrong, said to an operator: variable, place, value and what is allowed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from backupd.settings.environment import Found
+from backupd.settings.variables import Variable, by_location, variable
+
+_ALLOWED = {
+    "bool_parsing": "yes or no",
+    "bytes_size": "a size as 500kB or 10MB",
+    "byte_size": "a size as 500kB or 10MB",
+    "byte_size_unit": "a size as 500kB or 10MB",
+    "float_parsing": "a number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "zoneinfo_str": "a time zone as Europe/Paris; 'timedatectl list-timezones' names all",
+    "zoneinfo": "a time zone as Europe/Paris; 'timedatectl list-timezones' names all",
+}
+_SHOWN = 60
+
+
+def mistakes_of(error: ValidationError, values: Mapping[str, Found]) -> list[str]:
+    """Give one sentence for each mistake, in the order of the settings."""
+    return [_mistake(detail, values) for detail in error.errors(include_url=False)]
+
+
+def _mistake(detail: Mapping[str, Any], values: Mapping[str, Found]) -> str:
+    name = by_location(detail["loc"], values)
+    found = values.get(name)
+    place = f" ({found.origin})" if found else ""
+    kind = detail["type"]
+    if kind in {"missing", "union_tag_not_found"} or found is None:
+        return f"{name} is not set, and it must be: {_description(variable(name))}"
+    if kind == "extra_forbidden":
+        return f"{name}{place}: there is no such setting for this TYPE."
+    return f"{name}{place}: {_shown(name, found)} is not allowed. Allowed: {_allowed(detail)}."
+
+
+def _description(known: Variable | None) -> str:
+    return known.description if known else "see 'backupd config example'."
+
+
+def _shown(name: str, found: Found) -> str:
+    known = variable(name)
+    if known is not None and known.secret:
+        return f"the value (hidden, {len(found.text)} characters)"
+    text = found.text if len(found.text) <= _SHOWN else found.text[:_SHOWN] + "…"
+    return f"'{text}'"
+
+
+def _allowed(detail: Mapping[str, Any]) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        return str(context["expected"])
+    if kind == "union_tag_invalid":
+        return str(context["expected_tags"])
+    if kind == "greater_than_equal":
+        return f"{context['ge']} or more"
+    if kind == "less_than_equal":
+        return f"{context['le']} or less"
+    return _ALLOWED.get(kind, str(detail["msg"]))

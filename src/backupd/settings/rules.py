@@ -1,0 +1,82 @@
+"""The sections that say when operations run, what is kept and what is healthy."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from backupd.settings.kinds import (
+    Count,
+    List,
+    OptionalCount,
+    Percent,
+    Positive,
+    Seconds,
+)
+from backupd.settings.kinds import Schedule as When
+
+
+class Schedule(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """When the daemon does what: HH:MM for every day, or a cron line as '30 2 * * mon-fri'."""
+
+    backup: When = "01:00"
+    """Take a backup."""
+    clean: When = "02:00"
+    """Apply the retention policy."""
+    monitor: When = "03:00"
+    """Check the health of every destination."""
+    drill: When = "0 4 1 * *"
+    """Restore test of the newest backups: 04:00 on the 1st of the month."""
+    jitter: Seconds = 0
+    """Start up to so many seconds later, at random, so that many servers do not start at once."""
+    catch_up: bool = True
+    """After a downtime, run once what was missed."""
+
+
+class Retention(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """Which backups 'clean' keeps; the newest one of each period stays."""
+
+    keep_all_days: Count = 7
+    """Days for which every backup is kept."""
+    keep_daily_days: Count = 16
+    """Days for which one a day is kept."""
+    keep_weekly_weeks: Count = 8
+    """Weeks for which one a week is kept."""
+    keep_monthly_months: Count = 4
+    """Months for which one a month is kept."""
+    keep_yearly_years: Count = 2
+    """Years for which one a year is kept."""
+    max_megabytes: OptionalCount = 5000
+    """Oldest backups go when a destination holds more. Empty: no limit."""
+    keep_at_least: Positive = 3
+    """So many backups stay, whatever the rules and the size limit say."""
+    periods: Literal["from-now", "stacked"] = "from-now"
+    """from-now: every period is counted from now. stacked: each starts where the one before it
+    ends, as laravel-backup counts."""
+    max_delete_percent: Percent = 50
+    """A plan that would remove more at one time is refused."""
+
+
+class Monitor(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """When a destination counts as healthy."""
+
+    max_age_days: Positive = 1
+    """The newest backup is not older."""
+    max_megabytes: OptionalCount = 5000
+    """All backups together are not larger. Empty: no limit."""
+    min_free_megabytes: OptionalCount = None
+    """So much is free at a local destination. Default: not checked."""
+    max_shrink_percent: Percent = 50
+    """The newest backup is not smaller than the median of the last ten by more."""
+    verified_within_days: OptionalCount = None
+    """A backup was verified in so many days. Default: not checked."""
+    also: List = ()
+    """Other backup sets on the same destinations to watch."""
+
+
+class Retry(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """How often a delivery is tried before it counts as failed for this run."""
+
+    tries: Positive = 3
+    """Tries in all."""
+    delay_seconds: Seconds = 10
+    """Seconds before the second try; each later one waits twice as long."""

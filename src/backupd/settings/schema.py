@@ -1,0 +1,64 @@
+"""Every setting: its kind, its default and what it means; each section is a frozen type.
+
+The text under each attribute is its description in `etc/backupd.env.example` and in
+`docs/reference/settings.md`, where a test ties it to this module.
+"""
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backupd.settings.kinds import AbsolutePath, Language, LogFormat, LogLevel, Secret, SetName
+from backupd.settings.places import Aws, Database, LocalDestination, S3Destination, SftpDestination
+from backupd.settings.places import Source as SourceSection
+from backupd.settings.rules import Monitor, Retention, Retry, Schedule
+from backupd.settings.telling import Mail, Notify
+
+Destination = Annotated[
+    LocalDestination | S3Destination | SftpDestination, Field(discriminator="type")
+]
+
+
+class Settings(BaseSettings):
+    """All settings of one backup set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="BACKUP_",
+        env_nested_delimiter="__",
+        enable_decoding=False,
+        use_attribute_docstrings=True,
+    )
+
+    name: SetName | None = None
+    """The backup set's name, which begins every archive's. Default: the name of SOURCE__ROOT's
+    last directory."""
+    timezone: ZoneInfo | None = None
+    """The time zone of schedules and archive names, as Europe/Paris. Default: the system's."""
+    archive_password: Secret | None = None
+    """Encrypts archives with AES-256. Empty: they are not encrypted. Keep it where this server's
+    loss does not reach: without it the backups cannot be read."""
+    spool: AbsolutePath | None = None
+    """Where archives are built, and kept until every destination has them. Default: in the state
+    directory. On the file system of a local destination it costs nothing."""
+    log_format: LogFormat = "auto"
+    """How the log is written: auto (the journal under systemd, lines elsewhere), journal, console
+    or json."""
+    log_level: LogLevel = "info"
+    """The least that is logged: debug, info, warning or error."""
+    language: Language = "en"
+    """The language of messages for people: en or fr."""
+
+    source: SourceSection = SourceSection()
+    databases: dict[str, Database] = Field(default_factory=dict)
+    destinations: dict[str, Destination] = Field(default_factory=dict)
+    schedule: Schedule = Schedule()
+    retention: Retention = Retention()
+    monitor: Monitor = Monitor()
+    mail: Mail = Mail()
+    notify: Notify = Notify()
+    retry: Retry = Retry()
+    aws: Aws = Aws()
