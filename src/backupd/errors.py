@@ -2,6 +2,7 @@
 
 BackupdError               exit 1
 ├── SettingsError          exit 78   the settings are wrong; nothing was started
+├── UnknownNameError       exit 2    nothing is set, or kept, under the name that was asked for
 ├── LockedError            exit 75   another operation holds the backup set's lock
 ├── SourceError            exit 1    a file tree or a database could not be read
 │   └── DumpError          exit 1    a database's dump failed
@@ -39,6 +40,13 @@ class SettingsError(BackupdError):
     def __init__(self, *mistakes: str, hint: str = "") -> None:
         super().__init__("\n".join(mistakes), hint=hint)
         self.mistakes = mistakes
+
+
+class UnknownNameError(BackupdError):
+    """A destination, database or backup was named that there is not."""
+
+    exit_code = 2
+    default_hint = "'backupd config show' and 'backupd list --backups' name what there is."
 
 
 class LockedError(BackupdError):

@@ -27,6 +27,8 @@ class Scope(StrEnum):
     FULL = "full"
     ONLY_DB = "only-db"
     ONLY_FILES = "only-files"
+    SELECTED = "selected"
+    """Some databases, or files with more left out than the settings say."""
 
 
 class OmissionReason(StrEnum):

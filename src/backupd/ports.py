@@ -34,7 +34,10 @@ class Source(Protocol):
     A member's `origin` stays readable until the run ends. Raises SourceError, and nothing else.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        ...
 
     def members(self) -> Iterator[Member | Omission]:
         """Walk the source in an order that is the same for the same content."""
@@ -50,7 +53,10 @@ class Destination(Protocol):
     without `/`. Raises DestinationError and ObjectNotFoundError, and nothing else.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        ...
 
     def store(self, key: str, path: Path, *, on_progress: Progress) -> StoredObject:
         """Bring the file at `path` here under `key`; refuse if something else is there."""

@@ -1,0 +1,143 @@
+"""What ran and what was copied where, kept in SQLite in the backup set's state directory."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from backupd.errors import BackupdError
+from backupd.model import Outcome
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    run_id TEXT PRIMARY KEY, operation TEXT NOT NULL, started_at TEXT NOT NULL,
+    ended_at TEXT NOT NULL, outcome TEXT NOT NULL, error TEXT NOT NULL, facts TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS runs_by_operation ON runs (operation, started_at);
+CREATE TABLE IF NOT EXISTS copies (
+    destination TEXT NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL, size INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, scope TEXT NOT NULL, PRIMARY KEY (destination, key)
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One operation that ended; `facts` are figures of its report, by name."""
+
+    run_id: str
+    operation: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: Outcome
+    error: str = ""
+    facts: Mapping[str, int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRecord:
+    """One archive that a destination confirmed to hold."""
+
+    destination: str
+    key: str
+    at: datetime
+    size: int
+    sha256: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The record; it is made when first written to, and an absent one is empty."""
+
+    path: Path
+
+    def record_run(self, run: Run) -> None:
+        """Note an operation that ended."""
+        with self._open() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    run.run_id,
+                    run.operation,
+                    run.started_at.isoformat(),
+                    run.ended_at.isoformat(),
+                    run.outcome,
+                    run.error,
+                    json.dumps(dict(run.facts)),
+                ),
+            )
+
+    def runs(self, operation: str | None = None, *, limit: int = 100) -> list[Run]:
+        """Give the last runs, the newest first."""
+        where = "" if operation is None else "WHERE operation = ?"
+        query = f"SELECT * FROM runs {where} ORDER BY started_at DESC, rowid DESC LIMIT ?"  # noqa: S608
+        with self._open() as database:
+            rows = database.execute(query, (*([operation] if operation else []), limit)).fetchall()
+        return [_run(row) for row in rows]
+
+    def last_success(self, operation: str) -> Run | None:
+        """Give the newest run of the operation that succeeded in full."""
+        query = (
+            "SELECT * FROM runs WHERE operation = ? AND outcome = ? "
+            "ORDER BY started_at DESC, rowid DESC LIMIT 1"
+        )
+        with self._open() as database:
+            row = database.execute(query, (operation, Outcome.SUCCEEDED)).fetchone()
+        return _run(row) if row else None
+
+    def record_copy(self, copy: CopyRecord) -> None:
+        """Note that a destination confirmed to hold an archive."""
+        with self._open() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    copy.destination,
+                    copy.key,
+                    copy.at.isoformat(),
+                    copy.size,
+                    copy.sha256,
+                    copy.scope,
+                ),
+            )
+
+    def copies(self, destination: str) -> dict[str, CopyRecord]:
+        """Give what is known of the archives at a destination, by key."""
+        with self._open() as database:
+            rows = database.execute(
+                "SELECT * FROM copies WHERE destination = ?", (destination,)
+            ).fetchall()
+        return {
+            row["key"]: CopyRecord(**{**dict(row), "at": datetime.fromisoformat(row["at"])})
+            for row in rows
+        }
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+            with closing(sqlite3.connect(self.path, timeout=10)) as database, database:
+                database.row_factory = sqlite3.Row
+                database.executescript(_SCHEMA)
+                yield database
+        except (sqlite3.Error, OSError) as error:
+            raise BackupdError(
+                f"The history {self.path} cannot be used: {error}.",
+                hint="Move it away; backupd begins a new one, and no backup is lost.",
+            ) from error
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(
+        run_id=row["run_id"],
+        operation=row["operation"],
+        started_at=datetime.fromisoformat(row["started_at"]),
+        ended_at=datetime.fromisoformat(row["ended_at"]),
+        outcome=Outcome(row["outcome"]),
+        error=row["error"],
+        facts=json.loads(row["facts"]),
+    )

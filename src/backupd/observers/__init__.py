@@ -1,0 +1,1 @@
+"""Who listens to what happens: the log, the history, a terminal."""

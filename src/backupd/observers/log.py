@@ -1,0 +1,110 @@
+"""One log line per step of an operation, and a summary line at its end."""
+
+from functools import singledispatch
+
+import structlog
+
+from backupd.errors import BackupdError
+from backupd.events import (
+    ArchiveBuilt,
+    ArchiveStarted,
+    CopyEnded,
+    CopyStarted,
+    DumpStarted,
+    Event,
+    LeftoversSwept,
+    OperationEnded,
+    OperationFailed,
+    OperationStarted,
+)
+from backupd.model import BackupReport, Outcome
+
+_log = structlog.get_logger("backupd")
+
+
+def log_event(event: Event) -> None:
+    """Write the event to the log, if it is worth a line."""
+    _logged(event)
+
+
+@singledispatch
+def _logged(event: object) -> None:
+    """Most kinds of progress are not worth a line."""
+
+
+@_logged.register
+def _(event: OperationStarted) -> None:
+    structlog.contextvars.bind_contextvars(
+        run_id=event.run_id, operation=event.operation, set=event.set_name
+    )
+    _log.info(f"{event.operation} started")
+
+
+@_logged.register
+def _(event: OperationEnded) -> None:
+    seconds = round((event.at - event.started_at).total_seconds(), 1)
+    level = _log.info if event.report.outcome is Outcome.SUCCEEDED else _log.warning
+    facts: dict[str, float | str] = {"seconds": seconds}
+    if isinstance(event.report, BackupReport):
+        facts |= {
+            "backup": event.report.archive.name,
+            "bytes": event.report.archive.size,
+            "members": event.report.archive.members,
+        }
+    level(f"{event.operation} {event.report.outcome}", **facts)
+    structlog.contextvars.unbind_contextvars("run_id", "operation", "set")
+
+
+@_logged.register
+def _(event: OperationFailed) -> None:
+    if isinstance(event.error, BackupdError):
+        _log.error(f"{event.operation} failed: {event.error}", hint=event.error.hint)
+    else:
+        _log.error(f"{event.operation} failed: a bug in backupd", exc_info=event.error)
+    structlog.contextvars.unbind_contextvars("run_id", "operation", "set")
+
+
+@_logged.register
+def _(event: DumpStarted) -> None:
+    _log.info("dumping", database=event.database)
+
+
+@_logged.register
+def _(event: ArchiveStarted) -> None:
+    _log.info("zipping", members=event.members, bytes=event.content_bytes)
+
+
+@_logged.register
+def _(event: ArchiveBuilt) -> None:
+    archive = event.archive
+    for omission in archive.omissions:
+        level = _log.info if omission.harmless else _log.warning
+        level(f"left out: {omission.reason}", path=omission.path, detail=omission.detail)
+    for path in archive.changed_while_read:
+        _log.warning("changed while it was read", path=path)
+    _log.info("archive built", backup=archive.name, bytes=archive.size, sha256=archive.sha256)
+
+
+@_logged.register
+def _(event: CopyStarted) -> None:
+    _log.info("delivering", destination=event.destination, backup=event.key, bytes=event.size)
+
+
+@_logged.register
+def _(event: CopyEnded) -> None:
+    copy = event.copy
+    if copy.succeeded:
+        _log.info("delivered", destination=copy.destination, backup=copy.key)
+    else:
+        level = _log.error if copy.required else _log.warning
+        level(
+            f"not delivered: {copy.error}",
+            destination=copy.destination,
+            backup=copy.key,
+            hint=copy.hint,
+        )
+
+
+@_logged.register
+def _(event: LeftoversSwept) -> None:
+    _log.info("swept what a dead run left", where=event.where, names=list(event.names))

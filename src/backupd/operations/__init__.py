@@ -1,0 +1,1 @@
+"""What backupd does; each operation has a `run` and goes through `perform`."""

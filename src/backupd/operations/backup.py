@@ -1,0 +1,189 @@
+"""Take a backup: dump, select, build one archive in the spool, deliver it everywhere."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from backupd import __version__
+from backupd.archive.writer import build_archive
+from backupd.errors import ArchiveError, DestinationError
+from backupd.events import (
+    ArchiveBuilt,
+    ArchiveStarted,
+    DumpStarted,
+    LeftoversSwept,
+    Progressed,
+    SelectionStarted,
+)
+from backupd.model import Archive, ArchiveHeader, BackupReport, Member, Omission, Scope
+from backupd.naming import archive_name
+from backupd.operations.deliver import Delivery, deliver
+from backupd.ports import Clock, Observer, Source
+
+_PARTIAL = ".partial"
+_SCRATCH = "scratch"
+_FOREIGN_LEFTOVERS = timedelta(hours=1)
+
+DatabaseSource = Callable[[datetime, Path], Source]
+"""Makes a database's source for a run: its moment, and a scratch directory to copy into."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBackup:
+    """One complete backup of a set; sources that are not asked for are not given to it."""
+
+    set_name: str
+    zone: ZoneInfo
+    clock: Clock
+    spool: Path
+    files: Source | None
+    databases: Sequence[tuple[str, DatabaseSource]]
+    deliveries: Sequence[Delivery]
+    scope: Scope = Scope.FULL
+    password: str | None = None
+    suffix: str = ""
+    bytes_expected: int = 0
+    """The size of the last archive: so much must be free in the spool."""
+    name: str = "backup"
+
+    def run(self, observe: Observer) -> BackupReport:
+        """Build first, deliver after.
+
+        Raises:
+            SourceError: a source cannot be read as a whole, a dump failed.
+            ArchiveError: the archive cannot be built; nothing was delivered.
+        """
+        started_at = self.clock.now()
+        with self._spool(observe, started_at) as scratch:
+            archive = self._build(observe, started_at, scratch)
+        observe(ArchiveBuilt(archive=archive))
+        copies = deliver(archive, self.deliveries, observe)
+        if all(copy.succeeded for copy in copies if copy.required):
+            archive.path.unlink()
+        return BackupReport(archive=archive, copies=tuple(copies), finished_at=self.clock.now())
+
+    @contextmanager
+    def _spool(self, observe: Observer, now: datetime) -> Iterator[Path]:
+        """Make the spool ready, without what dead runs left; yield the run's scratch directory."""
+        scratch = self.spool / _SCRATCH
+        try:
+            self.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+            swept = [path.name for path in self.spool.glob(f"*{_PARTIAL}")]
+            for name in swept:
+                (self.spool / name).unlink()
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(mode=0o700)
+            free = shutil.disk_usage(self.spool).free
+        except OSError as error:
+            raise ArchiveError(
+                f"The spool {self.spool} cannot be used: {error.strerror}.",
+                hint="Set BACKUP_SPOOL to a directory that backupd may write to.",
+            ) from error
+        if swept:
+            observe(LeftoversSwept(where="spool", names=tuple(swept)))
+        if free < self.bytes_expected:
+            raise ArchiveError(
+                f"The spool {self.spool} has {free:,} bytes free; the last archive needed "
+                f"{self.bytes_expected:,}.",
+                hint="Free some space there, or set BACKUP_SPOOL to a larger file system.",
+            )
+        self._sweep_destinations(observe, now)
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _sweep_destinations(self, observe: Observer, now: datetime) -> None:
+        for delivery in self.deliveries:
+            try:
+                swept = delivery.destination.sweep(now - _FOREIGN_LEFTOVERS)
+            except DestinationError:
+                continue  # its delivery will say what is wrong with it
+            if swept:
+                observe(LeftoversSwept(where=delivery.destination.name, names=tuple(swept)))
+
+    def _build(self, observe: Observer, now: datetime, scratch: Path) -> Archive:
+        items = list(self._items(observe, now, scratch))
+        members = [item for item in items if isinstance(item, Member)]
+        omissions = [item for item in items if isinstance(item, Omission)]
+        total = sum(member.size or 0 for member in members)
+        observe(ArchiveStarted(members=len(members), content_bytes=total))
+        header = ArchiveHeader(
+            archive=self._free_name(now),
+            set_name=self.set_name,
+            created_at=now,
+            timezone=self.zone.key,
+            scope=self.scope,
+            version=__version__,
+        )
+        partial = self.spool / (header.archive + _PARTIAL)
+        try:
+            archive = build_archive(
+                members,
+                partial,
+                header,
+                password=self.password,
+                omissions=omissions,
+                on_progress=_zipping(observe, total),
+            )
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        return replace(archive, path=_published(partial, self.spool / header.archive))
+
+    def _items(
+        self, observe: Observer, now: datetime, scratch: Path
+    ) -> Iterator[Member | Omission]:
+        for name, database in self.databases:
+            observe(DumpStarted(database=name))
+            yield from database(now, scratch).members()
+        if self.files is not None:
+            observe(SelectionStarted())
+            yield from self.files.members()
+
+    def _free_name(self, now: datetime) -> str:
+        """Name the archive as nothing in the spool or at a destination is named."""
+        number = 1
+        while self._is_taken(
+            name := archive_name(self.set_name, now, self.zone, suffix=self.suffix, number=number)
+        ):
+            number += 1
+        return name
+
+    def _is_taken(self, name: str) -> bool:
+        if (self.spool / name).exists():
+            return True
+        for delivery in self.deliveries:
+            try:
+                if any(stored.key == name for stored in delivery.destination.list(name)):
+                    return True
+            except DestinationError:
+                continue  # its delivery will say what is wrong with it
+        return False
+
+
+def _zipping(observe: Observer, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def on_progress(count: int) -> None:
+        nonlocal done
+        done += count
+        observe(Progressed(phase="zipping", done=done, total=total))
+
+    return on_progress
+
+
+def _published(partial: Path, target: Path) -> Path:
+    """Give the finished archive its name in the spool, durably."""
+    partial.rename(target)
+    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return target
