@@ -43,7 +43,13 @@ def configure_logs(
     renderers: dict[str, list[Processor]] = {
         "json": [_with_trace, structlog.processors.JSONRenderer(default=str)],
         "journal": [_with_trace, _journal_line],
-        "console": [structlog.dev.ConsoleRenderer(colors=os.isatty(sys.stderr.fileno()))],
+        "console": [
+            structlog.dev.ConsoleRenderer(
+                colors=os.isatty(sys.stderr.fileno()),
+                # The default prints local variables, and secrets with them.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ],
     }
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     structlog.configure(

@@ -1,0 +1,55 @@
+"""`backupd config`: check the settings, show them, print an example."""
+
+import os
+
+import click
+
+from backupd.cli.invocation import Invocation, global_options
+from backupd.cli.render import print_json
+
+
+@click.group()
+@global_options
+def config() -> None:
+    """Check or show the settings, or print a commented example."""
+
+
+@config.command()
+@global_options
+@click.pass_obj
+def check(invocation: Invocation) -> int:
+    """Validate the settings and say every mistake."""
+    app = invocation.app()
+    if invocation.json:
+        print_json({"valid": True, "warnings": list(app.loaded.warnings)})
+    elif invocation.verbosity != "quiet":
+        where = app.loaded.env_file or "the process environment; there is no env file"
+        click.echo(f"The settings of backup set '{app.set_name}' are valid (from {where}).")
+    return 0
+
+
+@config.command()
+@global_options
+@click.pass_obj
+def show(invocation: Invocation) -> int:
+    """Print the effective settings, secrets masked, and where each came from."""
+    from backupd.settings import load_settings  # noqa: PLC0415  (costs 0.2 s)
+    from backupd.settings.texts import effective  # noqa: PLC0415
+
+    values = list(effective(load_settings(os.environ, invocation.env_file)))
+    if invocation.json:
+        print_json([{"name": name, "value": value, "origin": at} for name, value, at in values])
+    else:
+        for name, value, origin in values:
+            click.echo(f"{name}={value}  # {origin}")
+    return 0
+
+
+@config.command()
+@global_options
+def example() -> int:
+    """Print an env file with every setting, commented."""
+    from backupd.settings.texts import env_example  # noqa: PLC0415  (costs 0.2 s)
+
+    click.echo(env_example(), nl=False)
+    return 0

@@ -1,0 +1,122 @@
+"""What a terminal shows while a backup is taken: the guide's lines, and a bar below them."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import tzinfo
+from functools import singledispatchmethod
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from backupd.cli.render import moment, size
+from backupd.events import (
+    ArchiveBuilt,
+    ArchiveStarted,
+    CopyEnded,
+    CopyStarted,
+    DumpStarted,
+    Event,
+    LeftoversSwept,
+    OperationEnded,
+    OperationStarted,
+    Progressed,
+    SelectionStarted,
+)
+from backupd.model import BackupReport, Outcome
+
+
+class BackupLines:
+    """An observer that prints the lines of `run` on standard output."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+
+    def __call__(self, event: Event) -> None:
+        """Print a line if the event is worth one."""
+        self._print(event)
+
+    @singledispatchmethod
+    def _print(self, event: object) -> None:
+        """Most events are not."""
+
+    @_print.register
+    def _(self, event: OperationStarted) -> None:
+        click.echo(f"Starting {event.operation}...")
+
+    @_print.register
+    def _(self, event: DumpStarted) -> None:
+        click.echo(f"Dumping database {event.database}...")
+
+    @_print.register
+    def _(self, _: SelectionStarted) -> None:
+        click.echo("Determining files to backup...")
+
+    @_print.register
+    def _(self, event: ArchiveStarted) -> None:
+        click.echo(f"Zipping {event.members} files...")
+
+    @_print.register
+    def _(self, event: ArchiveBuilt) -> None:
+        click.echo(f"Backup created successfully (Size: {size(event.archive.size)})")
+
+    @_print.register
+    def _(self, event: CopyStarted) -> None:
+        click.echo(f"Delivering to {event.destination}...")
+
+    @_print.register
+    def _(self, event: CopyEnded) -> None:
+        if not event.copy.succeeded:
+            click.echo(f"Not delivered to {event.copy.destination}: {event.copy.error}")
+
+    @_print.register
+    def _(self, event: LeftoversSwept) -> None:
+        click.echo(f"Swept what a dead run left in {event.where}: {', '.join(event.names)}")
+
+    @_print.register
+    def _(self, event: OperationEnded) -> None:
+        if isinstance(event.report, BackupReport):
+            done = "completed" if event.report.outcome is Outcome.SUCCEEDED else "ended"
+            click.echo(f"Backup {done} at: {moment(event.at, self.zone)}")
+
+
+class Bar:
+    """An observer that draws one bar per phase: bytes, rate and time left."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._rows: dict[str, TaskID] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Move the bar."""
+        if not isinstance(event, Progressed):
+            return
+        if event.phase not in self._rows:
+            self._rows[event.phase] = self._progress.add_task(event.phase, total=event.total)
+        self._progress.update(self._rows[event.phase], completed=event.done, total=event.total)
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[Event], None]]:
+    """Draw bars on a terminal while the block lasts; elsewhere, draw nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield Bar(progress)

@@ -1,0 +1,92 @@
+"""`backupd run`: take a backup now."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from backupd.cli.invocation import Invocation, global_options, stoppable
+from backupd.cli.render import plain, print_json, printable
+
+if TYPE_CHECKING:
+    from backupd.model import BackupReport
+    from backupd.ports import Observer
+    from backupd.wiring import App, BackupRequest
+
+_NAMED = 20
+
+EXIT_CODES = {"succeeded": 0, "partial": 3, "failed": 1}
+
+
+@click.command()
+@click.option("--only-db", is_flag=True, help="Only the databases.")
+@click.option("--only-files", is_flag=True, help="Only the files.")
+@click.option("--db", "databases", multiple=True, metavar="NAME", help="Only this database.")
+@click.option("--only-to", multiple=True, metavar="DESTINATION", help="Deliver only there.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out this too.")
+@click.option("--suffix", default="", metavar="TEXT", help="Add this to the archive's name.")
+@global_options
+@click.pass_obj
+def run(  # noqa: PLR0917  (click gives each option by name)
+    invocation: Invocation,
+    only_db: bool,  # noqa: FBT001
+    only_files: bool,  # noqa: FBT001
+    databases: tuple[str, ...],
+    only_to: tuple[str, ...],
+    exclude: tuple[str, ...],
+    suffix: str,
+) -> int:
+    """Take a backup now: dump the databases, zip, deliver to every destination."""
+    from backupd.naming import suffix_mistake  # noqa: PLC0415
+    from backupd.wiring import BackupRequest  # noqa: PLC0415  (costs 0.3 s)
+
+    if only_db and only_files:
+        raise click.UsageError("--only-db and --only-files exclude each other.")
+    if only_files and databases:
+        raise click.UsageError("--only-files takes no --db.")
+    if suffix and (allowed := suffix_mistake(suffix)):
+        raise click.BadParameter(f"'{suffix}'. Allowed: {allowed}.", param_hint="--suffix")
+    app = invocation.app()
+    request = BackupRequest(
+        only_db=only_db,
+        only_files=only_files,
+        databases=databases,
+        only_to=only_to,
+        exclude=exclude,
+        suffix=suffix,
+    )
+    return perform_backup(invocation, app, request)
+
+
+def perform_backup(invocation: Invocation, app: "App", request: "BackupRequest") -> int:
+    """Take the backup and show what happens, in the way that was asked for."""
+    from backupd.cli.progress import BackupLines, bar  # noqa: PLC0415  (costs 0.1 s)
+
+    shown: list[Observer] = []
+    if not invocation.json and invocation.verbosity != "quiet":
+        shown.append(BackupLines(app.zone))
+    with stoppable(), bar() as on_bar:
+        observe = invocation.observers(app, [*shown, on_bar])
+        report = app.performer(observe).perform(app.backup(request))
+    if invocation.json:
+        print_json({"outcome": report.outcome, **plain(report)})
+    elif invocation.verbosity != "quiet":
+        _print_what_is_missing(report)
+    return EXIT_CODES[report.outcome]
+
+
+def _print_what_is_missing(report: "BackupReport") -> None:
+    """Name what a partial backup lacks, on standard error."""
+    archive = report.archive
+    missing = [each for each in archive.omissions if not each.harmless]
+    for omission in missing[:_NAMED]:
+        click.echo(f"Left out ({omission.reason}): {printable(omission.path)}", err=True)
+    if len(missing) > _NAMED:
+        click.echo(f"… and {len(missing) - _NAMED} more; the archive's manifest has all.", err=True)
+    for copy in report.copies:
+        if not copy.succeeded:
+            click.echo(f"{copy.destination}: {copy.error}\n  {copy.hint}", err=True)
+    for path in archive.changed_while_read:
+        click.echo(f"Changed while it was read: {printable(path)}", err=True)
+    harmless = len(archive.omissions) - len(missing)
+    if harmless:
+        click.echo(f"{harmless} things are no files or vanished meanwhile; --verbose names them.")
