@@ -45,7 +45,7 @@ def archive_time(set_name: str, key: str, zone: tzinfo) -> datetime | None:
     that the zone's clocks show twice is taken for the earlier one.
     """
     pattern = rf"{re.escape(set_name)}-({_STAMP_PATTERN})(?:-{_SUFFIX_PATTERN})?(?:-[1-9]\d*)?\.zip"
-    match = re.fullmatch(pattern, key)
+    match = re.fullmatch(pattern, key, re.ASCII)
     if match is None:
         return None
     try:

@@ -7,6 +7,7 @@ APPNOTE.TXT 6.3.10: 4.4.2 made by Unix (3), 4.4.4 bit 11 for UTF-8 names, 4.5.5 
 import stat
 import struct
 from datetime import datetime, tzinfo
+from typing import Any
 
 import pyzipper
 from pyzipper.zipfile_aes import AESZipInfo
@@ -37,6 +38,18 @@ class NamedInfo(AESZipInfo):  # type: ignore[misc]  # pyzipper publishes no type
         except UnicodeEncodeError:
             return self.filename.encode(errors="surrogateescape"), self.flag_bits
 
+    # pyzipper writes no extra fields but its own.
+
+    def encode_local_header(self, *, extra: bytes, **rest: Any) -> bytes:  # noqa: ANN401, D102
+        header: bytes = super().encode_local_header(extra=extra + self.extra, **rest)
+        return header
+
+    def encode_central_directory(self, *, extra_data: bytes, **rest: Any) -> tuple[bytes, ...]:  # noqa: ANN401, D102
+        parts: tuple[bytes, ...] = super().encode_central_directory(
+            extra_data=extra_data + self.extra, **rest
+        )
+        return parts
+
 
 def zip_info(member: Member, zone: tzinfo) -> AESZipInfo:
     """Describe a member; its DOS time is in `zone` and within 1980..2107, as the format can say."""
@@ -66,7 +79,7 @@ def _dos_time(mtime_ns: int, zone: tzinfo) -> tuple[int, int, int, int, int, int
 def _times(mtime_ns: int) -> bytes:
     extra = b""
     seconds = mtime_ns // 1_000_000_000
-    if -(2**31) <= seconds < 2**31:
+    if 0 <= seconds < 2**31:  # bsdtar takes an earlier time for one after 2038
         extra += struct.pack("<HHBl", 0x5455, 5, 1, seconds)
     ticks = (mtime_ns + _NTFS_EPOCH_NS) // 100
     if 0 <= ticks < 2**63:

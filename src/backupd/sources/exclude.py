@@ -36,6 +36,13 @@ class Excluder:
 
 
 def _joined(expressions: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
-    """Make one expression of several; names may hold newlines, which `.` and `$` do not expect."""
-    plain = [text.replace("(?P<ps_d>", "(?:").replace("|$)", r"|\Z)") for text in expressions]
-    return re.compile("|".join(f"(?:{text})" for text in plain), re.DOTALL).match
+    """Make one expression of several; names may hold newlines, which `.` does not expect."""
+    return re.compile("|".join(map(_about_one_path, expressions)), re.DOTALL).search
+
+
+def _about_one_path(expression: str) -> str:
+    """Make pathspec's expression, which matches all that is below too, match one path only."""
+    if expression.endswith("/"):  # 'a/**' is about what is in 'a'
+        return f"(?:{expression}.)"
+    whole = expression.replace("(?:(?P<ps_d>/)|$)", r"/?\Z").replace("(?P<ps_d>/)", r"/\Z")
+    return f"(?:{whole})"

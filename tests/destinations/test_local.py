@@ -1,0 +1,91 @@
+"""What only a local directory has: modes, hard links, a copy across file systems, leftovers."""
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from backupd.destinations.local import LocalDirectory
+from backupd.errors import DestinationError
+
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalDirectory:
+    return LocalDirectory(name="local", path=tmp_path / "backups")
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder on another file system than tmp_path's."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def put(local: LocalDirectory, path: Path) -> Path:
+    local.store("shop-1.zip", path, on_progress=lambda _: None)
+    return local.path / "shop-1.zip"
+
+
+def test_the_directory_is_private_and_so_is_each_object(
+    local: LocalDirectory, elsewhere: Path
+) -> None:
+    (elsewhere / "given").write_bytes(b"content")
+    stored = put(local, elsewhere / "given")
+    assert stat.S_IMODE(local.path.stat().st_mode) == 0o700
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o600
+
+
+def test_on_the_spools_file_system_a_copy_costs_a_link(
+    local: LocalDirectory, tmp_path: Path
+) -> None:
+    (tmp_path / "given").write_bytes(b"content")
+    assert put(local, tmp_path / "given").samefile(tmp_path / "given")
+
+
+def test_across_file_systems_the_bytes_are_copied(local: LocalDirectory, elsewhere: Path) -> None:
+    content = os.urandom(3_000_000)
+    (elsewhere / "given").write_bytes(content)
+    assert put(local, elsewhere / "given").read_bytes() == content
+    assert os.listdir(local.path) == ["shop-1.zip"]
+
+
+def test_a_copy_that_is_cut_short_leaves_nothing(local: LocalDirectory, elsewhere: Path) -> None:
+    def cut(_: int) -> None:
+        raise KeyboardInterrupt
+
+    (elsewhere / "given").write_bytes(os.urandom(3_000_000))
+    with pytest.raises(KeyboardInterrupt):
+        local.store("shop-1.zip", elsewhere / "given", on_progress=cut)
+    assert os.listdir(local.path) == []
+
+
+def test_leftovers_of_a_dead_delivery_are_swept_and_nothing_else(local: LocalDirectory) -> None:
+    local.path.mkdir()
+    for name in (".shop-1.zip.0badf00d.partial", "shop-1.zip", "notes.partial", "mine.txt"):
+        (local.path / name).touch()
+    assert local.sweep(TOMORROW - timedelta(days=2)) == []
+    assert local.sweep(TOMORROW) == [".shop-1.zip.0badf00d.partial"]
+    assert sorted(os.listdir(local.path)) == ["mine.txt", "notes.partial", "shop-1.zip"]
+
+
+def test_links_and_folders_in_the_directory_are_no_objects(
+    local: LocalDirectory, tmp_path: Path
+) -> None:
+    local.path.mkdir()
+    (local.path / "shop-folder").mkdir()
+    (local.path / "shop-link").symlink_to(tmp_path)
+    assert list(local.list("shop-")) == []
+
+
+def test_a_full_file_system_is_said_to_be_full(elsewhere: Path, tmp_path: Path) -> None:
+    (tmp_path / "given").write_bytes(b"content")
+    full = LocalDirectory(name="full", path=Path("/dev/full/backups"))
+    with pytest.raises(DestinationError, match="'full'") as raised:
+        full.store("shop-1.zip", tmp_path / "given", on_progress=lambda _: None)
+    assert "mounted" in raised.value.hint

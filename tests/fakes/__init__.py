@@ -1,0 +1,1 @@
+"""Fakes that work: small real implementations of the ports, for tests."""

@@ -1,0 +1,71 @@
+"""The history."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from backupd.errors import BackupdError
+from backupd.history import CopyRecord, History, Run
+from backupd.model import Outcome
+
+AT = datetime(2025, 11, 8, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "state" / "history.sqlite")
+
+
+def a_run(number: int, outcome: Outcome = Outcome.SUCCEEDED, operation: str = "backup") -> Run:
+    started_at = AT + timedelta(days=number)
+    return Run(
+        run_id=f"run {number}",
+        operation=operation,
+        started_at=started_at,
+        ended_at=started_at + timedelta(minutes=1),
+        outcome=outcome,
+        facts={"bytes": number},
+    )
+
+
+def test_an_absent_history_is_empty(history: History) -> None:
+    assert history.runs() == []
+    assert history.last_success("backup") is None
+
+
+def test_runs_come_back_as_they_were_the_newest_first(history: History) -> None:
+    runs = [a_run(number) for number in range(3)]
+    for run in runs:
+        history.record_run(run)
+    assert history.runs() == runs[::-1]
+    assert history.runs(limit=1) == [runs[2]]
+
+
+def test_the_last_success_is_no_failure_and_no_other_operation(history: History) -> None:
+    history.record_run(a_run(1))
+    history.record_run(a_run(2, Outcome.PARTIAL))
+    history.record_run(a_run(3, Outcome.FAILED))
+    history.record_run(a_run(4, operation="clean"))
+    assert history.last_success("backup") == a_run(1)
+    assert [run.run_id for run in history.runs("clean")] == ["run 4"]
+
+
+def test_a_confirmed_copy_is_known_by_destination_and_key(history: History) -> None:
+    copy = CopyRecord(destination="local", key="a.zip", at=AT, size=1, sha256="ab", scope="full")
+    history.record_copy(copy)
+    assert history.copies("local") == {"a.zip": copy}
+    assert history.copies("offsite") == {}
+
+
+def test_the_history_is_private(history: History) -> None:
+    history.record_run(a_run(1))
+    assert history.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_history_is_an_error_that_says_what_to_do(history: History) -> None:
+    history.path.parent.mkdir()
+    history.path.write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(BackupdError, match="cannot be used") as raised:
+        history.runs()
+    assert "Move it away" in raised.value.hint
