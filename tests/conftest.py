@@ -1,0 +1,97 @@
+"""What tests of many rooms share: the program as its user runs it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(slots=True)
+class Program:
+    """`backupd` with an env file, a state directory and an application of its own."""
+
+    folder: Path
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "application"
+
+    @property
+    def backups(self) -> Path:
+        return self.folder / "backups"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+        return {
+            **kept,
+            "BACKUPD_ENV_FILE": str(self.folder / "backupd.env"),
+            "STATE_DIRECTORY": str(self.state),
+        }
+
+    def set(self, **settings: str) -> None:
+        """Add settings to the env file."""
+        self.lines += [f"BACKUP_{name}={value}" for name, value in settings.items()]
+        (self.folder / "backupd.env").write_text("\n".join(self.lines) + "\n")
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "backupd", *arguments]
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start it and leave it running."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: str) -> Done:
+        """Run it to its end."""
+        process = self.start(*arguments)
+        out, err = process.communicate()
+        return Done(process.returncode, out, err)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    program = Program(tmp_path)
+    program.root.mkdir()
+    for name in ("app/code.php", "storage/app/documents/a.pdf", ".env", "vendor/x.php"):
+        path = program.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "backupd.env").touch(mode=0o600)
+    program.set(
+        NAME="shop",
+        TIMEZONE="UTC",
+        SOURCE__ROOT=str(program.root),
+        SOURCE__EXCLUDE="vendor/",
+        DESTINATIONS__HERE__TYPE="local",
+        DESTINATIONS__HERE__PATH=str(program.backups),
+    )
+    return program
+
+
+def names(folder: Path, endings: Sequence[str] = (".zip",)) -> list[str]:
+    """Give the sorted names in a folder that end so."""
+    return sorted(name for name in os.listdir(folder) if name.endswith(tuple(endings)))
