@@ -48,11 +48,12 @@ class Invocation:
         return app
 
     def _log_level(self, app: "App") -> str:
-        """On a terminal the program's own lines say what happens; the log adds what is wrong."""
-        levels: dict[Verbosity, str] = {"quiet": "ERROR", "normal": "WARNING", "verbose": "DEBUG"}
-        if self.verbosity == "normal" and "JOURNAL_STREAM" in os.environ:
+        """Where commands speak for themselves the log says only what nobody foresaw."""
+        if self.verbosity == "verbose":
+            return "DEBUG"
+        if "JOURNAL_STREAM" in os.environ:
             return app.settings.log_level.upper()
-        return levels[self.verbosity]
+        return "CRITICAL"
 
     def observers(self, app: "App", more: Sequence["Observer"] = ()) -> "Observer":
         """Make the observers of one operation: the log, the history, and what a command adds."""

@@ -71,7 +71,7 @@ def _bug(invocation: Invocation, error: Exception) -> int:
         from backupd.logs import Redactor, configure_logs  # noqa: PLC0415
 
         configure_logs("console", "INFO", Redactor(()), {})
-    structlog.get_logger("backupd").error("a bug in backupd", exc_info=error)
+    structlog.get_logger("backupd").critical("a bug in backupd", exc_info=error)
     if invocation.json:
         print_json({"error": "a bug in backupd", "hint": "Please report it.", "exit_code": 1})
     click.echo(f"Error: a bug in backupd ({type(error).__name__}). Please report it.", err=True)

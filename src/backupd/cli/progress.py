@@ -63,7 +63,7 @@ class BackupLines:
 
     @_print.register
     def _(self, event: ArchiveStarted) -> None:
-        click.echo(f"Zipping {event.members} files...")
+        click.echo(f"Zipping {event.members} file{'' if event.members == 1 else 's'}...")
 
     @_print.register
     def _(self, event: ArchiveBuilt) -> None:

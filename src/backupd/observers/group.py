@@ -20,6 +20,6 @@ class ObserverGroup:
             try:
                 observer(event)
             except Exception:  # noqa: BLE001  (an observer changes nothing)
-                structlog.get_logger().exception(
-                    "an observer failed", observer=repr(observer), event_name=type(event).__name__
+                structlog.get_logger("backupd").critical(
+                    "an observer failed", event_name=type(event).__name__, exc_info=True
                 )
