@@ -74,13 +74,18 @@ class Program:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
-    program = Program(tmp_path)
+    return make_program(tmp_path)
+
+
+def make_program(folder: Path) -> Program:
+    """Lay down a small application with settings that back it up."""
+    program = Program(folder)
     program.root.mkdir()
     for name in ("app/code.php", "storage/app/documents/a.pdf", ".env", "vendor/x.php"):
         path = program.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    (tmp_path / "backupd.env").touch(mode=0o600)
+    (folder / "backupd.env").touch(mode=0o600)
     program.set(
         NAME="shop",
         TIMEZONE="UTC",

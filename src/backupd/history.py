@@ -124,7 +124,12 @@ class History:
                 database.row_factory = sqlite3.Row
                 database.executescript(_SCHEMA)
                 yield database
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
+            raise BackupdError(
+                f"The history {self.path} cannot be used: {error.strerror}.",
+                hint="Run backupd as the user that owns its state directory.",
+            ) from error
+        except sqlite3.Error as error:
             raise BackupdError(
                 f"The history {self.path} cannot be used: {error}.",
                 hint="Move it away; backupd begins a new one, and no backup is lost.",

@@ -40,7 +40,11 @@ class SetLock:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise _locked(_holder(descriptor)) from error
-            holder = {"operation": operation, "pid": os.getpid(), "started_at": at.isoformat()}
+            holder = {
+                "operation": operation,
+                "pid": os.getpid(),
+                "started_at": at.isoformat(timespec="seconds"),
+            }
             _write(descriptor, json.dumps(holder))
             try:
                 yield

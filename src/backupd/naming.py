@@ -5,7 +5,7 @@ from datetime import UTC, datetime, tzinfo
 
 _STAMP = "%Y-%m-%d-%H-%M-%S"
 _STAMP_PATTERN = r"\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}"
-_SUFFIX_PATTERN = r"[A-Za-z][A-Za-z0-9_.]*"
+_SUFFIX_PATTERN = r"[A-Za-z][A-Za-z0-9_.]*(?:-[A-Za-z][A-Za-z0-9_.]*)*"
 _SET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ENDS_WITH_STAMP = re.compile(rf"(^|-){_STAMP_PATTERN}(-|$)")
 
@@ -23,7 +23,7 @@ def suffix_mistake(suffix: str) -> str:
     """Say what is wrong with the text of `--suffix`; "" if nothing is."""
     if re.fullmatch(_SUFFIX_PATTERN, suffix) and not suffix.lower().endswith(".zip"):
         return ""
-    return "letters, digits, '.' and '_', starting with a letter"
+    return "words of letters, digits, '.' and '_' joined by '-', each starting with a letter"
 
 
 def archive_name(

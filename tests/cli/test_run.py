@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 
 from backupd.clock import SystemClock
 from backupd.lock import SetLock
-from conftest import Program
+from conftest import Program, make_program
 
 MIB = 1024 * 1024
 GUIDE = r"""Starting backup\.\.\.
@@ -133,7 +134,7 @@ def test_only_to_db_and_exclude_choose(program: Program, database: Path, tmp_pat
         (("--only-files", "--db", "main"), "takes no --db"),
         (("--only-to", "nowhere"), "There is no destination 'nowhere'. There is: here."),
         (("--db", "none"), "There is no database 'none'. There is: none is set."),
-        (("--suffix", "a/b"), "letters, digits"),
+        (("--suffix", "a/b"), "words of letters, digits"),
         (("--nonsense",), "No such option"),
     ],
 )
@@ -201,19 +202,23 @@ def test_a_destination_that_fails_is_3_and_the_other_has_its_copy(program: Progr
     assert len(archives(program)) == 1
 
 
-def test_a_file_that_cannot_be_read_is_3_and_is_named(program: Program) -> None:
-    if os.geteuid() == 0:
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        if shutil.which("setpriv") is None:
-            pytest.skip("setpriv (util-linux) is not installed, and root reads everything")
-        for path in [program.folder, *program.folder.parents]:
-            if path.is_relative_to(tempfile.gettempdir()) and path != Path(tempfile.gettempdir()):
-                path.chmod(0o755)
-        subprocess.run(["chown", "-R", "65534", str(program.folder)], check=True)
-    else:
-        command = []
+@pytest.fixture
+def others_program() -> Iterator[Program]:
+    """A program in a folder that a user without rights may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield make_program(Path(folder))
+
+
+def test_a_file_that_cannot_be_read_is_3_and_is_named(others_program: Program) -> None:
+    program, command = others_program, []
     (program.root / "closed").write_text("secret")
     (program.root / "closed").chmod(0)
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("setpriv (util-linux) is not installed, and root reads everything")
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        subprocess.run(["chown", "-R", "65534", str(program.folder)], check=True)
     done = subprocess.run(
         [*command, *program.command("run")],
         env=program.environment,

@@ -21,7 +21,7 @@ def memory() -> MemoryDestination:
 
 @pytest.fixture
 def local(tmp_path: Path) -> LocalDirectory:
-    return LocalDirectory(name="local", path=tmp_path / "not" / "there" / "yet")
+    return LocalDirectory(name="local", path=tmp_path / "not there yet")
 
 
 @pytest.fixture(params=["memory", "local"])

@@ -89,3 +89,14 @@ def test_a_full_file_system_is_said_to_be_full(elsewhere: Path, tmp_path: Path) 
     with pytest.raises(DestinationError, match="'full'") as raised:
         full.store("shop-1.zip", tmp_path / "given", on_progress=lambda _: None)
     assert "mounted" in raised.value.hint
+
+
+def test_the_place_of_a_file_system_that_is_not_mounted_is_not_filled(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "given").write_bytes(b"content")
+    unmounted = LocalDirectory(name="usb", path=tmp_path / "usb" / "backups")
+    with pytest.raises(DestinationError, match="is not there") as raised:
+        unmounted.store("shop-1.zip", tmp_path / "given", on_progress=lambda _: None)
+    assert "Mount" in raised.value.hint
+    assert not (tmp_path / "usb").exists()

@@ -167,7 +167,7 @@ WRONG = {
     "BACKUP_MAIL__PASSWORD=#secret": "looks like a comment",
     "BACKUP_MAIL__FROM": "there is no '=' after the name",
     "BACKUP_DATABASES__MAIN__URL=oracle://u:hunter2@h/x": "an address that starts with sqlite://",
-    "BACKUP_DESTINATIONS__X__TYPE=ftp": "'local', 's3', 'sftp'",
+    "BACKUP_DESTINATIONS__X__TYPE=ftp": "'local', 's3' or 'sftp'",
     "BACKUP_DESTINATIONS__X__PATH=/x": "BACKUP_DESTINATIONS__X__TYPE is not set",
     'BACKUP_LANGUAGE="fr': "is a quote left open?",
 }
@@ -240,3 +240,36 @@ def test_the_examples_defaults_are_valid_values(env_file: Path) -> None:
         if line.startswith(("#BACKUP_", "#AWS_")) and "<NAME>" not in line
     ]
     assert load(env_file, *lines).settings.retention.keep_daily_days == 16
+
+
+def test_an_empty_password_line_does_not_hide_a_credential(env_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "backup_archive_password").write_text("secret")
+    loaded = load(
+        env_file,
+        "BACKUP_ARCHIVE_PASSWORD=  # leave empty",
+        CREDENTIALS_DIRECTORY=str(tmp_path / "credentials"),
+    )
+    assert password(loaded) == "secret"
+
+
+def test_an_empty_secret_file_is_a_mistake_and_not_no_password(
+    env_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").touch()
+    [mistake] = mistakes(env_file, f"BACKUP_ARCHIVE_PASSWORD_FILE={tmp_path / 'secret'}")
+    assert "is empty" in mistake
+
+
+def test_of_an_address_only_the_password_is_hidden(env_file: Path) -> None:
+    env_file.chmod(0o644)
+    loaded = load(env_file, "BACKUP_DATABASES__A__URL=sqlite:///a.sqlite")
+    assert loaded.warnings == ()
+    assert ("BACKUP_DATABASES__A__URL", "sqlite:///a.sqlite") in shown(loaded)
+    loaded = load(env_file, "BACKUP_DATABASES__B__URL=postgresql://me:p@ss:w/rd@host/b")
+    assert ("BACKUP_DATABASES__B__URL", "postgresql://me:***@host/b") in shown(loaded)
+    assert len(loaded.warnings) == 1
+
+
+def shown(loaded: Loaded) -> set[tuple[str, str]]:
+    return {(name, value) for name, value, _ in effective(loaded)}

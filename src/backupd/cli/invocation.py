@@ -77,7 +77,7 @@ def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option(
             "--env-file",
-            type=click.Path(path_type=Path),
+            type=click.Path(path_type=Path, readable=False),
             expose_value=False,
             callback=keep("env_file"),
             help="Settings file.  [default: $BACKUPD_ENV_FILE, /etc/backupd/backupd.env]",

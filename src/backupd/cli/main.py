@@ -56,7 +56,8 @@ def _fail(invocation: Invocation, error: BackupdError) -> int:
     """Say what went wrong and what to do."""
     message, hint = invocation.clean(str(error)), invocation.clean(error.hint)
     if invocation.json:
-        print_json({"error": message, "hint": hint, "exit_code": error.exit_code})
+        lines = message.splitlines()
+        print_json({"errors": lines, "hint": hint, "exit_code": error.exit_code})
     for line in message.splitlines():
         click.echo(f"Error: {line}", err=True)
     click.echo(f"  {hint}", err=True)
@@ -73,6 +74,6 @@ def _bug(invocation: Invocation, error: Exception) -> int:
         configure_logs("console", "INFO", Redactor(()), {})
     structlog.get_logger("backupd").critical("a bug in backupd", exc_info=error)
     if invocation.json:
-        print_json({"error": "a bug in backupd", "hint": "Please report it.", "exit_code": 1})
+        print_json({"errors": ["a bug in backupd"], "hint": "Please report it.", "exit_code": 1})
     click.echo(f"Error: a bug in backupd ({type(error).__name__}). Please report it.", err=True)
     return 1

@@ -20,7 +20,9 @@ EXIT_CODES = {"succeeded": 0, "partial": 3, "failed": 1}
 @click.command()
 @click.option("--only-db", is_flag=True, help="Only the databases.")
 @click.option("--only-files", is_flag=True, help="Only the files.")
-@click.option("--db", "databases", multiple=True, metavar="NAME", help="Only this database.")
+@click.option(
+    "--db", "databases", multiple=True, metavar="NAME", help="Of the databases, only this one."
+)
 @click.option("--only-to", multiple=True, metavar="DESTINATION", help="Deliver only there.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out this too.")
 @click.option("--suffix", default="", metavar="TEXT", help="Add this to the archive's name.")
@@ -35,7 +37,10 @@ def run(  # noqa: PLR0917  (click gives each option by name)
     exclude: tuple[str, ...],
     suffix: str,
 ) -> int:
-    """Take a backup now: dump the databases, zip, deliver to every destination."""
+    """Take a backup now.
+
+    Dump the databases, zip them and the files, deliver the archive to every destination.
+    """
     from backupd.naming import suffix_mistake  # noqa: PLC0415
     from backupd.wiring import BackupRequest  # noqa: PLC0415  (costs 0.3 s)
 
@@ -69,8 +74,10 @@ def perform_backup(invocation: Invocation, app: "App", request: "BackupRequest")
         report = app.performer(observe).perform(app.backup(request))
     if invocation.json:
         print_json({"outcome": report.outcome, **plain(report)})
-    elif invocation.verbosity != "quiet":
+    else:
         _print_what_is_missing(report)
+        if invocation.verbosity != "quiet":
+            _print_what_is_harmless(report)
     return EXIT_CODES[report.outcome]
 
 
@@ -87,6 +94,11 @@ def _print_what_is_missing(report: "BackupReport") -> None:
             click.echo(f"{copy.destination}: {copy.error}\n  {copy.hint}", err=True)
     for path in archive.changed_while_read:
         click.echo(f"Changed while it was read: {printable(path)}", err=True)
-    harmless = len(archive.omissions) - len(missing)
+
+
+def _print_what_is_harmless(report: "BackupReport") -> None:
+    """Count what was left out without harm, on standard output."""
+    harmless = sum(each.harmless for each in report.archive.omissions)
     if harmless:
-        click.echo(f"{harmless} things are no files or vanished meanwhile; --verbose names them.")
+        what = "thing was" if harmless == 1 else "things were"
+        click.echo(f"{harmless} {what} left out without harm; the archive's manifest says which.")

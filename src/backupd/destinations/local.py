@@ -23,6 +23,8 @@ _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 class LocalDirectory:
     """Objects as files of mode 0600 in one directory of mode 0700, which is made when needed.
 
+    Its parent must be there: the place of a file system that is not mounted is not filled up.
+
     An object is written beside under a name ending in `.partial`, synced, and only then linked to
     its own name, which fails if the name is taken; the directory is synced after. On the file
     system of the archive's spool a hard link costs nothing. The only files that are listed,
@@ -37,7 +39,7 @@ class LocalDirectory:
         target = self.path / key
         partial = self.path / f".{key}.{secrets.token_hex(4)}{_PARTIAL}"
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, exist_ok=True)
             try:
                 digest = _bring(path, partial, on_progress)
                 _publish(partial, target)
@@ -107,7 +109,13 @@ class LocalDirectory:
     def _translated(self, error: OSError, key: str) -> DestinationError:
         what = error.strerror or str(error)
         if isinstance(error, FileNotFoundError):
-            return ObjectNotFoundError(f"There is no {key or self.path} at '{self.name}'.")
+            parent = self.path.parent
+            if not parent.exists():
+                return DestinationError(
+                    f"The destination '{self.name}' cannot be made: {parent} is not there.",
+                    hint=f"Mount the file system that {self.path} is on, or create {parent}.",
+                )
+            return ObjectNotFoundError(f"There is no {key} at '{self.name}'.")
         if isinstance(error, FileExistsError):
             return DestinationError(
                 f"'{self.name}' already keeps something under the name {key}, which stays.",

@@ -11,6 +11,7 @@ from dotenv.parser import Binding, parse_stream
 from dotenv.variables import Variable as Reference
 from dotenv.variables import parse_variables
 
+from backupd.settings.kinds import masked
 from backupd.settings.variables import ALIASES, nearest, variable
 
 _UNEXPANDED = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?\}")
@@ -100,7 +101,7 @@ class Environment:
         """Read systemd's credentials that have the name of a variable (systemd.exec(5))."""
         for path in sorted(directory.iterdir()) if directory.is_dir() else []:
             name = path.name.upper()
-            if variable(name) is not None and name not in self.values:
+            if variable(name) is not None and not self._has_text(name):
                 self._take_secret_file(name, path, f"credential {path.name}")
 
     def open_secret_files(self) -> None:
@@ -109,7 +110,7 @@ class Environment:
             name, found = file_name.removesuffix("_FILE"), self.values.pop(file_name)
             if not found.text:
                 continue
-            if name in self.values and self.values[name].text:
+            if self._has_text(name):
                 self.mistakes.append(
                     f"{file_name} ({found.origin}): {name} is set too "
                     f"({self.values[name].origin}); keep one of them."
@@ -124,6 +125,9 @@ class Environment:
             if found is not None:
                 self.values.setdefault(name, found)
 
+    def _has_text(self, name: str) -> bool:
+        return name in self.values and bool(self.values[name].text)
+
     def _take_secret_file(self, name: str, path: Path, origin: str) -> None:
         try:
             text = path.read_text(encoding="utf-8")
@@ -131,7 +135,10 @@ class Environment:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             self.mistakes.append(f"{origin}: {path} cannot be read: {reason}.")
             return
-        self.values[name] = Found(text=text.rstrip("\r\n"), origin=origin)
+        secret = text.rstrip("\r\n")
+        if not secret:
+            self.mistakes.append(f"{origin}: {path} is empty; it should hold the secret.")
+        self.values[name] = Found(text=secret, origin=origin)
 
     def _is_known(self, name: str, origin: str, *, mistake: bool) -> bool:
         if variable(name) is not None or _names_a_file(name):
@@ -144,7 +151,11 @@ class Environment:
         return False
 
     def _warn_of_readers(self, path: Path, mode: int) -> None:
-        holds = [name for name, found in self.values.items() if _is_secret(name) and found.text]
+        holds = [
+            name
+            for name, found in self.values.items()
+            if _is_secret(name) and masked(found.text) != found.text
+        ]
         if holds and stat.S_IMODE(mode) & 0o077:
             self.warnings.append(
                 f"{path} holds a secret ({holds[0]}) and others may read it: chmod 600 {path}"

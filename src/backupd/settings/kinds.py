@@ -59,6 +59,13 @@ def _valid_patterns(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def masked(secret: str) -> str:
+    """Hide a secret: an address loses its password only, anything else is a length."""
+    if secret.startswith(tuple(f"{kind}://" for kind in DATABASE_KINDS)):
+        return re.sub(r"(://[^/@:]*:).*@", r"\1***@", secret)
+    return f"(secret, {len(secret)} characters)" if secret else ""
+
+
 def _valid_database_url(value: SecretStr) -> SecretStr:
     scheme, separator, rest = value.get_secret_value().partition("://")
     if scheme not in DATABASE_KINDS or not separator or not rest.strip("/"):

@@ -33,7 +33,7 @@ def _mistake(detail: Mapping[str, Any], values: Mapping[str, Found]) -> str:
     place = f" ({found.origin})" if found else ""
     kind = detail["type"]
     if kind in {"missing", "union_tag_not_found"} or found is None:
-        return f"{name} is not set, and it must be: {_description(variable(name))}"
+        return f"{name} is not set, and it must be. It says: {_description(variable(name))}"
     if kind == "extra_forbidden":
         return f"{name}{place}: there is no such setting for this TYPE."
     return f"{name}{place}: {_shown(name, found)} is not allowed. Allowed: {_allowed(detail)}."
@@ -58,7 +58,7 @@ def _allowed(detail: Mapping[str, Any]) -> str:
     if kind == "literal_error":
         return str(context["expected"])
     if kind == "union_tag_invalid":
-        return str(context["expected_tags"])
+        return " or ".join(str(context["expected_tags"]).rsplit(", ", 1))
     if kind == "greater_than_equal":
         return f"{context['ge']} or more"
     if kind == "less_than_equal":

@@ -71,10 +71,10 @@ class Notify(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=Tr
     """Every destination is healthy."""
     unhealthy: Channels = _MAIL
     """A destination is not."""
+    repeat_days: Count = 7
+    """The same problem is told again after so many days."""
     webhook: Webhook = Webhook()
     slack: ChatWebhook = ChatWebhook()
     discord: ChatWebhook = ChatWebhook()
     apprise: Apprise = Apprise()
     ping: Ping = Ping()
-    repeat_days: Count = 7
-    """The same problem is told again after so many days."""

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from pydantic import BaseModel, SecretStr
 
+from backupd.settings.kinds import masked
 from backupd.settings.read import Loaded
 from backupd.settings.variables import Variable, all_variables
 
@@ -54,7 +55,7 @@ def as_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, SecretStr):
-        return f"(secret, {len(value.get_secret_value())} characters)"
+        return masked(value.get_secret_value())
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
