@@ -31,6 +31,14 @@ class Scope(StrEnum):
     """Some databases, or files with more left out than the settings say."""
 
 
+class Compression(StrEnum):
+    """How hard an archive's members are deflated."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    SMALL = "small"
+
+
 class OmissionReason(StrEnum):
     """Why something that stood in a source is not in the archive."""
 
@@ -122,6 +130,10 @@ class ManifestEntry:
     ctime_ns: int = 0
     inode: int = 0
     changed_while_read: bool = False
+    stored_crc32: int = 0
+    """CRC-32 of the member as it stands in the archive, from its local header to its end."""
+    carried_from: str = ""
+    """The archive for which it was read, if it was carried over; "" if it was read for this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

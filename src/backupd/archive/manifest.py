@@ -5,8 +5,8 @@ and is one ordinary JSON document for everybody else.
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -25,14 +25,19 @@ from backupd.model import (
 FORMAT = 1
 MANIFEST_PATH = ".backupd/manifest.json"
 
-_DEFAULTS = {
-    field.name: field.default for field in fields(ManifestEntry) if field.default is not None
-}
 
+def manifest_document(
+    header: ArchiveHeader,
+    lines: Iterable[bytes],
+    *,
+    encrypted: bool,
+    databases: Sequence[DatabaseFacts] = (),
+    omissions: Sequence[Omission] = (),
+) -> Iterator[bytes]:
+    """Write the manifest around its members' lines, which have commas between them already.
 
-def manifest_lines(manifest: Manifest) -> Iterator[bytes]:
-    """Write the manifest as JSON in ASCII; paths that are not UTF-8 keep their lone surrogates."""
-    header = manifest.header
+    It is ASCII; paths that are not UTF-8 keep their lone surrogates.
+    """
     head = {
         "format": FORMAT,
         "archive": header.archive,
@@ -41,21 +46,13 @@ def manifest_lines(manifest: Manifest) -> Iterator[bytes]:
         "timezone": header.timezone,
         "scope": header.scope,
         "backupd": header.version,
-        "encrypted": manifest.encrypted,
-        "databases": [asdict(database) for database in manifest.databases],
-        "omissions": [asdict(omission) for omission in manifest.omissions],
+        "encrypted": encrypted,
+        "databases": [asdict(database) for database in databases],
+        "omissions": [asdict(omission) for omission in omissions],
     }
     yield json.dumps(head)[:-1].encode() + b', "members": [\n'
-    last = len(manifest.entries) - 1
-    for index, entry in enumerate(manifest.entries):
-        yield _entry_line(entry) + (b"\n" if index == last else b",\n")
-    yield b"]}\n"
-
-
-def _entry_line(entry: ManifestEntry) -> bytes:
-    values = asdict(entry)
-    kept = {name: value for name, value in values.items() if value != _DEFAULTS.get(name)}
-    return json.dumps(kept).encode()
+    yield from lines
+    yield b"\n]}\n"
 
 
 def parse_manifest(lines: Iterable[bytes]) -> Manifest:

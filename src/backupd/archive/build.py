@@ -1,0 +1,216 @@
+"""The steps by which members become an archive: small ones in batches, large ones in chunks."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from backupd.archive.chunked import ChunkedMember
+from backupd.archive.encoding import Encoded, Encoder, Reading, manifest_line
+from backupd.archive.ledger import Ledger
+from backupd.archive.manifest import MANIFEST_PATH, manifest_document
+from backupd.archive.output import Output
+from backupd.archive.restore_text import RESTORE_PATH, restore_text
+from backupd.archive.slots import BATCH, Message, Slot, weight
+from backupd.archive.workers import Request, Step
+from backupd.model import (
+    ArchiveHeader,
+    DatabaseFacts,
+    Member,
+    MemberKind,
+    Omission,
+    OmissionReason,
+)
+from backupd.ports import Progress
+
+_VANISHED = (FileNotFoundError, NotADirectoryError)
+
+
+@dataclass(slots=True, kw_only=True)
+class Build:
+    """An archive in the making: what is done for each member, and what is noted of it."""
+
+    header: ArchiveHeader
+    encoder: Encoder
+    new_salt: Callable[[int], bytes]
+    output: Output
+    ledger: Ledger
+    on_progress: Progress
+    omissions: list[Omission]
+    databases: list[DatabaseFacts] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    members: int = 0
+    content_bytes: int = 0
+    _again: list[Member] = field(default_factory=list)
+    _paths: set[str] = field(default_factory=lambda: {MANIFEST_PATH})
+    _dumps: list[str] = field(default_factory=list)
+
+    def steps(self, members: Iterable[Member]) -> Iterator[Step]:
+        """Write the members; of several with one path, the first."""
+        return self._steps(self._first_of_each_path(members), last_try=False)
+
+    def steps_again(self) -> Iterator[Step]:
+        """Write the files that changed while they were read, as they are now."""
+        return self._steps(map(_looked_at_again, self._again), last_try=True)
+
+    def _first_of_each_path(self, members: Iterable[Member]) -> Iterator[Member]:
+        for member in members:
+            if member.path in self._paths:
+                taken = Omission(path=member.path, reason=OmissionReason.NAME_TAKEN)
+                self.omissions.append(taken)
+            else:
+                self._paths.add(member.path)
+                yield member
+
+    def _steps(self, members: Iterable[Member], *, last_try: bool) -> Iterator[Step]:
+        batch: list[Member] = []
+        room = BATCH
+        for member in members:
+            names = len(member.path) + len(member.origin) + len(member.link_target)
+            needed = weight(member.size or 0, names)
+            chunked = member.stream is not None or needed > BATCH
+            if batch and (chunked or needed > room):
+                yield self._batch(batch, last_try=last_try)
+                batch, room = [], BATCH
+            if chunked:
+                yield from self._chunked(member, last_try=last_try)
+            else:
+                batch.append(member)
+                room -= needed
+        if batch:
+            yield self._batch(batch, last_try=last_try)
+
+    def _batch(self, members: list[Member], *, last_try: bool) -> Request:
+        salts = [self._salt(member) for member in members]
+
+        def ask(_: Slot) -> Message:
+            readings = [
+                tuple(_reading(member, salt)) for member, salt in zip(members, salts, strict=True)
+            ]
+            return "batch", readings, last_try
+
+        return Request(ask=ask, take=partial(self._take_batch, members))
+
+    def _salt(self, member: Member) -> bytes:
+        if not self.encoder.password or member.kind is MemberKind.DIRECTORY:
+            return b""
+        return self.new_salt(16)
+
+    def _take_batch(
+        self, members: list[Member], _: Slot, encoded: memoryview, answer: Message
+    ) -> None:
+        facts = Encoded._make(answer)
+        base = self.output.position
+        self.output.write(encoded)
+        self.ledger.note_records(base, facts.centrals, facts.starts, facts.offsets)
+        if facts.written:
+            self.ledger.note_lines(facts.lines)
+        self.members += len(facts.written)
+        for index in facts.written:
+            if members[index].kind is MemberKind.DUMP:
+                self._note_dump(members[index])
+        for index, number, reason in facts.omitted:
+            self._omit(members[index], OSError(number, reason))
+        self._again += [members[index] for index in facts.again]
+        self.changed += [members[index].path for index in facts.changed]
+        self.content_bytes += facts.content_bytes
+        self.on_progress(facts.content_bytes)
+
+    def _chunked(self, member: Member, *, last_try: bool) -> Iterator[Step]:
+        reading = _reading(member, self._salt(member))
+        chunked = ChunkedMember(reading, self.output, self.encoder, self.on_progress)
+        if member.stream is None:
+            yield from chunked.file_steps()
+        else:
+            yield from chunked.stream_steps(member.stream())
+        yield partial(self._take_chunked, member, chunked, last_try=last_try)
+
+    def _take_chunked(self, member: Member, chunked: ChunkedMember, *, last_try: bool) -> None:
+        if chunked.failure:
+            self._omit(member, chunked.failure)
+        elif chunked.changed and not last_try:
+            chunked.take_back()
+            self._again.append(member)
+        else:
+            self.ledger.note_record(chunked.central, chunked.offset)
+            self.ledger.note_lines(
+                manifest_line(
+                    chunked.reading,
+                    chunked.known,
+                    chunked.size,
+                    chunked.sha256,
+                    chunked.stored_crc32,
+                    changed=chunked.changed,
+                )
+            )
+            self.members += 1
+            if member.kind is MemberKind.DUMP:
+                self._note_dump(member)
+            self.content_bytes += chunked.size
+            if chunked.changed:
+                self.changed.append(member.path)
+
+    def _note_dump(self, member: Member) -> None:
+        self._dumps.append(member.path)
+        if member.database:
+            self.databases.append(member.database)
+
+    def _omit(self, member: Member, error: OSError) -> None:
+        vanished = isinstance(error, _VANISHED)
+        self.omissions.append(
+            Omission(
+                path=member.path,
+                reason=OmissionReason.VANISHED if vanished else OmissionReason.UNREADABLE,
+                detail=error.strerror or str(error),
+                harmless=vanished or member.optional,
+            )
+        )
+
+    def own_steps(self) -> Iterator[Step]:
+        """Write what backupd adds, which the manifest does not name."""
+        restore = RESTORE_PATH if RESTORE_PATH not in self._paths else "RESTORE.backupd.txt"
+        encrypted = bool(self.encoder.password)
+        text = restore_text(self.header, self._dumps, encrypted=encrypted)
+        yield from self._own(restore, [text.encode()])
+        document = manifest_document(
+            self.header,
+            self.ledger.lines(),
+            encrypted=encrypted,
+            databases=self.databases,
+            omissions=self.omissions,
+        )
+        yield from self._own(MANIFEST_PATH, document)
+
+    def _own(self, path: str, content: Iterable[bytes]) -> Iterator[Step]:
+        created_ns = int(self.header.created_at.timestamp()) * 1_000_000_000
+        own = Member(path=path, kind=MemberKind.FILE, mtime_ns=created_ns, mode=0o600)
+        reading = _reading(own, self._salt(own))
+        chunked = ChunkedMember(reading, self.output, self.encoder, lambda _: None)
+        yield from chunked.stream_steps(iter(content))
+        yield lambda: self.ledger.note_record(chunked.central, chunked.offset)
+
+
+def _reading(member: Member, salt: bytes) -> Reading:
+    return Reading(
+        member.path,
+        member.kind.value,
+        member.size or 0,
+        member.mtime_ns,
+        member.ctime_ns,
+        member.inode,
+        member.device,
+        member.mode,
+        member.uid,
+        member.gid,
+        member.link_target,
+        member.origin,
+        salt,
+    )
+
+
+def _looked_at_again(member: Member) -> Member:
+    """Note the size that a file has by now; if it is gone, reading it will tell."""
+    try:
+        return replace(member, size=Path(member.origin).stat().st_size)
+    except OSError:
+        return member

@@ -1,0 +1,87 @@
+"""Deflate (RFC 1951) by libraries made for speed: ISA-L for `fast`, zlib-ng for the rest.
+
+Both let other threads run and both come as wheels; zlib-ng stands in where ISA-L is not made for
+the machine. A large member is deflated in chunks, each by itself: a chunk ends on a byte
+boundary with no last block, so chunks can be put one behind the other, and `LAST_BLOCK` ends
+the stream. A chunk that does not shrink becomes stored blocks of the same stream.
+"""
+
+from types import ModuleType
+from typing import Final
+
+from zlib_ng import zlib_ng
+
+_isal_zlib: ModuleType | None
+try:
+    from isal import igzip_lib, isal_zlib
+except ImportError:  # neither x86-64 nor ARM64
+    _isal_zlib = None
+else:
+    _isal_zlib = isal_zlib
+
+Buffer = bytes | bytearray | memoryview
+
+LAST_BLOCK: Final = b"\x03\x00"
+"""An empty last block."""
+
+_RAW = -15
+_ZLIB_NG_LEVELS: Final = {"fast": 2, "balanced": 6, "small": 9}
+_ISAL_LEVEL: Final = 2
+_MOST_IN_STORED_BLOCK: Final = 65_535
+_SAMPLE: Final = 4 * 1024
+_SAMPLES: Final = 4
+_SAMPLE_SHRINKS_TO: Final = 0.97
+
+# fmt: off
+ALREADY_SMALL: Final = frozenset({
+    ".7z", ".aac", ".apk", ".avi", ".avif", ".br", ".bz2", ".deb", ".docx", ".epub", ".flac",
+    ".gif", ".gz", ".heic", ".jar", ".jpeg", ".jpg", ".jxl", ".lz4", ".lzma", ".m4a", ".m4v",
+    ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".mpg", ".odp", ".ods", ".odt", ".ogg", ".opus",
+    ".png", ".pptx", ".rar", ".rpm", ".tgz", ".txz", ".webm", ".webp", ".whl", ".woff",
+    ".woff2", ".xlsx", ".xz", ".zip", ".zst",
+})
+# fmt: on
+"""Endings of files that are compressed already."""
+
+
+def crc32(data: Buffer, value: int = 0) -> int:
+    """Return the CRC-32 of `data`, or of what had `value` followed by it."""
+    found: int = (_isal_zlib or zlib_ng).crc32(data, value)
+    return found
+
+
+def compress(data: Buffer, level: str) -> bytes:
+    """Deflate the whole of a small member into one finished stream."""
+    if level == "fast" and _isal_zlib:
+        return igzip_lib.compress(data, _ISAL_LEVEL, igzip_lib.COMP_DEFLATE)
+    return zlib_ng.compress(data, _ZLIB_NG_LEVELS[level], _RAW)
+
+
+def compress_chunk(data: Buffer, level: str) -> bytes:
+    """Deflate a chunk so that another, or `LAST_BLOCK`, can stand right behind it."""
+    if level == "fast" and _isal_zlib:
+        quick = isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, _RAW)
+        return quick.compress(data) + quick.flush(isal_zlib.Z_SYNC_FLUSH)
+    thorough = zlib_ng.compressobj(_ZLIB_NG_LEVELS[level], zlib_ng.DEFLATED, _RAW, 9)
+    return thorough.compress(data) + thorough.flush(zlib_ng.Z_SYNC_FLUSH)
+
+
+def store_chunk(data: Buffer) -> bytes:
+    """Put a chunk into stored blocks (RFC 1951, 3.2.4), for one that starts on a byte boundary."""
+    view, pieces = memoryview(data), list[Buffer]()
+    for start in range(0, len(view), _MOST_IN_STORED_BLOCK):
+        block = view[start : start + _MOST_IN_STORED_BLOCK]
+        length = len(block)
+        pieces += [b"\0", length.to_bytes(2, "little"), (length ^ 0xFFFF).to_bytes(2, "little")]
+        pieces.append(block)
+    return b"".join(pieces)
+
+
+def promises_to_shrink(data: Buffer) -> bool:
+    """Deflate four samples; what is shorter than twice their length is not worth the question."""
+    if len(data) < 2 * _SAMPLES * _SAMPLE:
+        return True
+    view, step = memoryview(data), len(data) // _SAMPLES
+    places = range(step // 2, len(data), step)
+    sample = b"".join(view[place : place + _SAMPLE] for place in places)
+    return len(compress(sample, "fast")) < _SAMPLE_SHRINKS_TO * len(sample)

@@ -1,0 +1,278 @@
+"""A small member's bytes in the archive: read, hashed, deflated or stored, encrypted, described."""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from grp import getgrgid
+from pwd import getpwuid
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from backupd.archive import deflate
+from backupd.archive.lines import LINE_END, member_line
+from backupd.archive.records import (
+    DEFLATED,
+    STORED,
+    central_record,
+    heading,
+    local_header,
+)
+
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_FORMATS = {
+    "file": stat.S_IFREG,
+    "dump": stat.S_IFREG,
+    "directory": stat.S_IFDIR,
+    "symlink": stat.S_IFLNK,
+}
+
+
+Known = tuple[int, int, int, int, int, int]
+"""A member's mtime and ctime (ns), inode, permissions, owner and group."""
+
+
+class Reading(NamedTuple):
+    """A member for a worker to read, in values that `marshal` knows."""
+
+    path: str
+    kind: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+    mode: int
+    uid: int
+    gid: int
+    link_target: str
+    origin: str
+    salt: bytes
+
+
+class Encoded(NamedTuple):
+    """What became of a batch, in values that `marshal` knows."""
+
+    centrals: bytes
+    """Central records with offsets from the start of the batch."""
+    starts: list[int]
+    """Where in `centrals` each begins."""
+    offsets: list[int]
+    """Each one's offset, again."""
+    lines: bytes
+    """Their lines in the manifest."""
+    written: list[int]
+    """Which of the batch these are."""
+    omitted: list[tuple[int, int, str]]
+    """Which could not be read: the error's number and text."""
+    again: list[int]
+    """Which were being written to and should be read again."""
+    changed: list[int]
+    """Which were being written to and were taken as they were."""
+    content_bytes: int
+
+
+class ChangedError(Exception):
+    """A file changed while it was read."""
+
+
+def file_mode(kind: str, permissions: int) -> int:
+    """Return the mode with the type of file, as `stat` has it."""
+    return _FORMATS[kind] | permissions
+
+
+def open_source(origin: str, inode: int, device: int) -> tuple[int, os.stat_result]:
+    """Open a regular file; a link is followed only to the very file that the walk saw behind it.
+
+    Raises:
+        OSError: it cannot be opened, or is something else by now.
+    """
+    try:
+        descriptor = os.open(origin, _OPEN | os.O_NOFOLLOW)
+        followed = False
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        descriptor = os.open(origin, _OPEN)
+        followed = True
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or (
+        followed and (status.st_ino, status.st_dev) != (inode, device)
+    ):
+        os.close(descriptor)
+        raise OSError(errno.ESTALE, "it was replaced by something else")
+    return descriptor, status
+
+
+def _read(reading: Reading, *, last_try: bool) -> tuple[bytes, os.stat_result, bool]:
+    """Return a file's content, what it was when it was opened, and whether it changed since.
+
+    Raises:
+        ChangedError: it changed, and may be read again.
+        OSError: it cannot be read.
+    """
+    descriptor, status = open_source(reading.origin, reading.inode, reading.device)
+    try:
+        # No more than was announced: there is no room in the slot for a file that grew.
+        data = os.read(descriptor, reading.size)
+        while len(data) < reading.size and (more := os.read(descriptor, reading.size - len(data))):
+            data += more
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    sizes_and_time = (after.st_size, status.st_size, after.st_mtime_ns)
+    changed = sizes_and_time != (len(data), len(data), status.st_mtime_ns)
+    if changed and not last_try:
+        raise ChangedError
+    return data, status, changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoder:
+    """Writes small members; `password` "" means plain."""
+
+    level: str
+    zone: ZoneInfo
+    password: str = field(default="", repr=False)
+
+    def values(self) -> tuple[str, str, str]:
+        """Return what makes an equal one elsewhere, in values that `marshal` knows."""
+        return self.level, self.zone.key, self.password
+
+    def encode(
+        self, readings: Sequence[Reading], target: memoryview, *, last_try: bool
+    ) -> tuple[int, Encoded]:
+        """Write a batch's records to `target`; return their length and what became of them."""
+        answer = Encoded(b"", [], [], b"", [], [], [], [], 0)
+        position, content, centrals = 0, 0, bytearray()
+        lines = list[bytes]()
+        for index, reading in enumerate(readings):
+            try:
+                data, known, changed = _content(reading, last_try=last_try)
+            except ChangedError:
+                answer.again.append(index)
+                continue
+            except OSError as error:
+                answer.omitted.append((index, error.errno or 0, error.strerror or str(error)))
+                continue
+            header, body, central = self.record(reading, known, data)
+            answer.starts.append(len(centrals))
+            answer.offsets.append(position)
+            centrals += central
+            check = deflate.crc32(body, deflate.crc32(header))
+            digest = "" if reading.kind == "directory" else hashlib.sha256(data).hexdigest()
+            lines.append(manifest_line(reading, known, len(data), digest, check, changed=changed))
+            for piece in (header, body):
+                target[position : position + len(piece)] = piece
+                position += len(piece)
+            answer.written.append(index)
+            content += len(data)
+            if changed:
+                answer.changed.append(index)
+        return position, answer._replace(
+            centrals=bytes(centrals), lines=LINE_END.join(lines), content_bytes=content
+        )
+
+    def record(self, reading: Reading, known: Known, data: bytes) -> tuple[bytes, bytes, bytes]:
+        """Return a member's local header, its content as it is stored, and its central record."""
+        body, method = data, STORED
+        if data and reading.kind != "symlink" and may_shrink(reading.path):
+            body, method = self._shrunk(data)
+        crc, aes = deflate.crc32(data), b""
+        if self.password and reading.kind != "directory":
+            crc, aes, body = self._encrypted(body, method, reading.salt)
+        mode = _FORMATS[reading.kind] | known[3]
+        head = heading(reading.path, mode, known[0], known[4:], self.zone, method=method, aes=aes)
+        sizes = (crc, len(body), len(data))
+        return local_header(head, *sizes), body, central_record(head, *sizes)
+
+    def _shrunk(self, data: bytes) -> tuple[bytes, int]:
+        if deflate.promises_to_shrink(data):
+            deflated = deflate.compress(data, self.level)
+            if len(deflated) < len(data):
+                return deflated, DEFLATED
+        return data, STORED
+
+    def _encrypted(self, body: bytes, method: int, salt: bytes) -> tuple[int, bytes, bytes]:
+        """Encrypt as AE-2: the CRC-32 is left out, for it would tell of the content."""
+        from backupd.archive.cipher import Encrypter, aes_extra  # noqa: PLC0415  (slow to import)
+
+        encrypter = Encrypter(self.password, salt)
+        encrypted = encrypter.update(body)
+        return 0, aes_extra(method), b"".join((encrypter.head, encrypted, encrypter.code()))
+
+
+def may_shrink(path: str) -> bool:
+    """Tell from a file's name whether deflating it may be of use."""
+    return os.path.splitext(path)[1].lower() not in deflate.ALREADY_SMALL  # noqa: PTH122  (many)
+
+
+def _content(reading: Reading, *, last_try: bool) -> tuple[bytes, Known, bool]:
+    """Read a member; what a file is when it is opened counts, not what the walk saw."""
+    if reading.kind == "directory":
+        return b"", walked(reading), False
+    if reading.kind == "symlink":
+        return os.fsencode(reading.link_target), walked(reading), False
+    data, status, changed = _read(reading, last_try=last_try)
+    return data, walked(reading) if reading.kind == "dump" else opened(status), changed
+
+
+def walked(reading: Reading) -> Known:
+    """Return what the walk saw."""
+    _, _, _, mtime_ns, ctime_ns, inode, _, mode, uid, gid, _, _, _ = reading
+    return mtime_ns, ctime_ns, inode, mode, uid, gid
+
+
+def opened(status: os.stat_result) -> Known:
+    """Return what a file is now that it is open."""
+    return (
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_mode & 0o7777,
+        status.st_uid,
+        status.st_gid,
+    )
+
+
+def manifest_line(
+    reading: Reading, known: Known, size: int, digest: str, stored_crc32: int, *, changed: bool
+) -> bytes:
+    """Write a member's line of the manifest."""
+    mtime_ns, ctime_ns, inode, mode, uid, gid = known
+    return member_line(
+        reading.path,
+        reading.kind,
+        size,
+        mtime_ns=mtime_ns,
+        mode=mode,
+        uid=uid,
+        gid=gid,
+        user=_user(uid),
+        group=_group(gid),
+        sha256=digest,
+        link_target=reading.link_target,
+        ctime_ns=ctime_ns,
+        inode=inode,
+        changed_while_read=changed,
+        stored_crc32=stored_crc32,
+    )
+
+
+@cache
+def _user(uid: int) -> str:
+    try:
+        return getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+@cache
+def _group(gid: int) -> str:
+    try:
+        return getgrgid(gid).gr_name
+    except KeyError:
+        return ""

@@ -1,0 +1,80 @@
+"""What stands at an archive's end: its central directory and the manifest's lines.
+
+Both wait in files without a name beside the archive, so that memory does not grow with members.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from backupd.archive.lines import LINE_END
+from backupd.archive.output import Output
+from backupd.archive.records import FAR, OFFSET_AT, end_of_directory, placed
+
+_BLOCK = 1 << 20
+
+
+class Ledger:
+    """Notes members in the order of the archive; every central record gets its true offset."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = ExitStack()
+        directory, lines = tempfile.TemporaryFile(dir=folder), tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (closed with the ledger)
+        self._directory = self._files.enter_context(directory)
+        self._lines = self._files.enter_context(lines)
+        self._records = 0
+        self._first_line = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._files.close()
+
+    def note_lines(self, lines: bytes) -> None:
+        """Note members for the manifest, with commas between them if there are several."""
+        self._lines.write(lines if self._first_line else LINE_END + lines)
+        self._first_line = False
+
+    def note_record(self, record: bytes, offset: int) -> None:
+        """Note a member for the central directory, whose record says offset 0."""
+        self._directory.write(placed(record, offset))
+        self._records += 1
+
+    def note_records(
+        self, base: int, centrals: bytes, starts: Sequence[int], offsets: Sequence[int]
+    ) -> None:
+        """Note members whose records, which begin at `starts`, have offsets from `base`."""
+        if starts and base + offsets[-1] < FAR:
+            moved = bytearray(centrals)
+            for start, offset in zip(starts, offsets, strict=True):
+                at = start + OFFSET_AT
+                moved[at : at + 4] = (base + offset).to_bytes(4, "little")
+            self._directory.write(moved)
+            self._records += len(starts)
+            return
+        ends = [*starts[1:], len(centrals)]
+        for start, end, offset in zip(starts, ends, offsets, strict=True):
+            self.note_record(centrals[start:end], base + offset)
+
+    def lines(self) -> Iterator[bytes]:
+        """Give the manifest's lines, with commas between them, in blocks."""
+        self._lines.seek(0)
+        while block := self._lines.read(_BLOCK):
+            yield block
+
+    def write_directory(self, output: Output) -> None:
+        """Write the central directory, which ends the archive."""
+        start, length = output.position, self._directory.tell()
+        self._directory.seek(0)
+        while block := self._directory.read(_BLOCK):
+            output.write(block)
+        output.write(end_of_directory(self._records, start, length))

@@ -1,0 +1,268 @@
+"""The bytes of a ZIP around its members' content, as other programs read them.
+
+APPNOTE.TXT 6.3.10: 4.3.7 local header, 4.3.9 data descriptor, 4.3.12 central directory, 4.3.14
+to 4.3.16 its ends, 4.4.2 made by Unix (3), 4.4.4 bit 0 encrypted, bit 3 sizes behind the data,
+bit 11 UTF-8 name, 4.5.3 zip64, 4.5.5 NTFS times (0x000a, 100 ns since 1601). Info-ZIP's extra
+fields: 0x5455 "UT" (mtime in seconds), 0x7875 "ux" (owner). Owners stand in local headers only
+and NTFS times in the central directory only, where Info-ZIP and 7-Zip look for them.
+"""
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from typing import BinaryIO, NamedTuple
+
+STORED, DEFLATED = 0, 8
+ENCRYPTED, STREAMED, _UTF8_NAME = 0x1, 0x8, 0x800
+
+_LOCAL = struct.Struct("<4sHHHHHLLLHH")
+_CENTRAL = struct.Struct("<4sHHHHHHLLLHHHHHLL")
+_DESCRIPTOR = struct.Struct("<4sLQQ")
+_END64 = struct.Struct("<4sQHHLLQQQQ")
+_END64_LOCATOR = struct.Struct("<4sLQL")
+_END = struct.Struct("<4sHHHHLLH")
+_UT = struct.Struct("<HHBl")
+_NTFS = struct.Struct("<HHLHHQQQ")
+_UX = struct.Struct("<HHBBLBL")
+
+LOCAL_BYTES, CENTRAL_BYTES = _LOCAL.size, _CENTRAL.size
+OFFSET_AT = 42
+"""Where a central record holds its local header's offset."""
+DESCRIPTOR_BYTES = _DESCRIPTOR.size
+
+_MADE_BY_UNIX = 3 << 8 | 63
+_PLAIN_VERSION, _ZIP64_VERSION, _AES_VERSION = 20, 45, 51
+_METHOD_AES = 99
+FAR = 0xFFFFFFFF
+"""What stands in 32 bits whose true value is in the zip64 field."""
+_MANY = 0xFFFF
+_NO_SIZES_YET = struct.pack("<HHQQ", 1, 16, 0, 0)
+_NTFS_EPOCH_NS = 11_644_473_600 * 1_000_000_000
+_MSDOS_DIRECTORY = 0x10
+_FIRST_DOS_TIME, _LAST_DOS_TIME = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
+
+
+class Heading(NamedTuple):
+    """What headers say of a member besides its sizes: they are the same in both."""
+
+    name: bytes
+    flags: int
+    method: int
+    dos_time: int
+    dos_date: int
+    local_extra: bytes
+    central_extra: bytes
+    attributes: int
+
+
+def heading(
+    path: str,
+    mode: int,
+    mtime_ns: int,
+    owner: tuple[int, int],
+    zone: tzinfo,
+    *,
+    method: int,
+    aes: bytes = b"",
+) -> Heading:
+    """Describe a member; `mode` has the file type, `aes` is the extra field if it is encrypted.
+
+    The DOS time is in `zone` and within 1980..2107, as the format can say. A name that is not
+    UTF-8 is written as its own bytes.
+    """
+    is_directory = stat.S_ISDIR(mode)
+    name, flags = _name(path + "/" if is_directory else path)
+    seconds, ticks = mtime_ns // 1_000_000_000, (mtime_ns + _NTFS_EPOCH_NS) // 100
+    times = _UT.pack(0x5455, 5, 1, seconds) if 0 <= seconds < 2**31 else b""
+    fine = _NTFS.pack(0x000A, 32, 0, 1, 24, ticks, ticks, ticks) if 0 <= ticks < 2**63 else b""
+    return Heading(
+        name,
+        flags | ENCRYPTED if aes else flags,
+        _METHOD_AES if aes else method,
+        *_dos_time(seconds, zone),
+        times + _UX.pack(0x7875, 11, 1, 4, owner[0] & FAR, 4, owner[1] & FAR) + aes,
+        times + fine + aes,
+        mode << 16 | (_MSDOS_DIRECTORY if is_directory else 0),
+    )
+
+
+def _name(path: str) -> tuple[bytes, int]:
+    if path.isascii():
+        return path.encode(), 0
+    try:
+        return path.encode(), _UTF8_NAME
+    except UnicodeEncodeError:
+        return os.fsencode(path), 0
+
+
+def _dos_time(seconds: int, zone: tzinfo) -> tuple[int, int]:
+    try:
+        local = datetime.fromtimestamp(seconds, zone)
+        stamp = (local.year, local.month, local.day, local.hour, local.minute, local.second)
+        stamp = min(max(stamp, _FIRST_DOS_TIME), _LAST_DOS_TIME)
+    except (OverflowError, ValueError, OSError):
+        stamp = _LAST_DOS_TIME if seconds > 0 else _FIRST_DOS_TIME
+    year, month, day, hour, minute, second = stamp
+    return hour << 11 | minute << 5 | second // 2, year - 1980 << 9 | month << 5 | day
+
+
+def local_header(head: Heading, crc: int, compressed: int, size: int) -> bytes:
+    """Write the header of a member whose sizes are known, and under 4 GiB."""
+    name, flags, method, time, date, extra, _, _ = head
+    version = _AES_VERSION if method == _METHOD_AES else _PLAIN_VERSION
+    lengths = (len(name), len(extra))
+    return (
+        _LOCAL.pack(b"PK\3\4", version, flags, method, time, date, crc, compressed, size, *lengths)
+        + name
+        + extra
+    )
+
+
+def streamed_header(head: Heading) -> bytes:
+    """Write the header of a member whose sizes follow in a descriptor, as 64-bit numbers."""
+    name, flags, method, time, date, extra, _, _ = head
+    version = _AES_VERSION if method == _METHOD_AES else _ZIP64_VERSION
+    extra = _NO_SIZES_YET + extra
+    lengths = (len(name), len(extra))
+    return (
+        _LOCAL.pack(b"PK\3\4", version, flags | STREAMED, method, time, date, 0, FAR, FAR, *lengths)
+        + name
+        + extra
+    )
+
+
+def descriptor(crc: int, compressed: int, size: int) -> bytes:
+    """Write what follows the data of a member with a `streamed_header`."""
+    return _DESCRIPTOR.pack(b"PK\7\x08", crc, compressed, size)
+
+
+def central_record(
+    head: Heading, crc: int, compressed: int, size: int, *, streamed: bool = False
+) -> bytes:
+    """Write a member's record for the central directory, with offset 0 (see `placed`)."""
+    name, flags, method, time, date, _, extra, attributes = head
+    version = _AES_VERSION if method == _METHOD_AES else _PLAIN_VERSION
+    if compressed >= FAR or size >= FAR:
+        far = b"".join(struct.pack("<Q", value) for value in (size, compressed) if value >= FAR)
+        extra += struct.pack("<HH", 1, len(far)) + far
+        version = max(version, _ZIP64_VERSION)
+        compressed, size = min(compressed, FAR), min(size, FAR)
+    flags |= STREAMED if streamed else 0
+    fixed = (b"PK\1\2", _MADE_BY_UNIX, version, flags, method, time, date, crc, compressed, size)
+    return _CENTRAL.pack(*fixed, len(name), len(extra), 0, 0, 0, attributes, 0) + name + extra
+
+
+def placed(record: bytes, offset: int) -> bytes:
+    """Return a central record whose local header stands at `offset`, which may be beyond 4 GiB.
+
+    The record must have had an offset below that before, as one with offset 0 has.
+    """
+    moved = bytearray(record)
+    struct.pack_into("<L", moved, OFFSET_AT, min(offset, FAR))
+    if offset >= FAR:
+        name, extra = struct.unpack_from("<HH", record, 28)
+        start = at = CENTRAL_BYTES + name
+        end = start + extra
+        while at < end and struct.unpack_from("<H", moved, at) != (1,):
+            at += 4 + int.from_bytes(moved[at + 2 : at + 4], "little")
+        if at == end:  # no zip64 field yet
+            moved += struct.pack("<HHQ", 1, 8, offset)
+        else:
+            length = int.from_bytes(moved[at + 2 : at + 4], "little")
+            moved[at + 2 : at + 4] = (length + 8).to_bytes(2, "little")
+            moved[at + 4 + length : at + 4 + length] = struct.pack("<Q", offset)
+        struct.pack_into("<H", moved, 30, len(moved) - start)
+        struct.pack_into("<H", moved, 6, max(_ZIP64_VERSION, moved[6]))
+    return bytes(moved)
+
+
+def end_of_directory(members: int, start: int, length: int) -> bytes:
+    """Write what ends a ZIP whose central directory is `length` bytes at `start`."""
+    ending = b""
+    if members >= _MANY or start >= FAR or length >= FAR:
+        versions = (_MADE_BY_UNIX, _ZIP64_VERSION)
+        ending += _END64.pack(
+            b"PK\6\6", _END64.size - 12, *versions, 0, 0, members, members, length, start
+        )
+        ending += _END64_LOCATOR.pack(b"PK\6\7", 0, start + length, 1)
+    count = min(members, _MANY)
+    return ending + _END.pack(b"PK\5\6", 0, 0, count, count, min(length, FAR), min(start, FAR), 0)
+
+
+class Entry(NamedTuple):
+    """A record of a central directory, read back."""
+
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    compressed: int
+    size: int
+    offset: int
+    record: bytes
+    """All of it, as it stands there."""
+
+
+def parse_central(directory: BinaryIO) -> Iterator[Entry]:
+    """Read central records one after the other until something else comes.
+
+    Raises:
+        ValueError: a record is cut short or contradicts itself.
+    """
+    while (fixed := directory.read(CENTRAL_BYTES))[:4] == b"PK\1\2":
+        try:
+            fields = _CENTRAL.unpack(fixed)
+            rest = directory.read(sum(fields[10:13]))
+            if len(rest) != sum(fields[10:13]):
+                raise ValueError("a record of the central directory is cut short")
+            extra = rest[fields[10] : fields[10] + fields[11]]
+            compressed, size, offset = _far_values(extra, fields[8], fields[9], fields[16])
+        except struct.error as error:
+            raise ValueError("a record of the central directory is damaged") from error
+        name = rest[: fields[10]]
+        yield Entry(name, fields[3], fields[4], fields[7], compressed, size, offset, fixed + rest)
+
+
+def _far_values(extra: bytes, compressed: int, size: int, offset: int) -> tuple[int, int, int]:
+    """Take from the zip64 field what did not fit into 32 bits (APPNOTE 4.5.3)."""
+    if FAR not in (compressed, size, offset):
+        return compressed, size, offset
+    at = 0
+    while struct.unpack_from("<H", extra, at) != (1,):
+        at += 4 + int.from_bytes(extra[at + 2 : at + 4], "little")
+    at += 4
+    values = []
+    for value in (size, compressed, offset):
+        if value == FAR:
+            (value,) = struct.unpack_from("<Q", extra, at)  # noqa: PLW2901  (the true one)
+            at += 8
+        values.append(value)
+    size, compressed, offset = values
+    return compressed, size, offset
+
+
+def seek_directory(archive: BinaryIO) -> int:
+    """Go to the central directory and return how many records it has.
+
+    Raises:
+        ValueError: this is no ZIP, or its end is missing.
+    """
+    size = archive.seek(0, os.SEEK_END)
+    tail_start = archive.seek(max(0, size - _END.size - _MANY - _END64_LOCATOR.size))
+    tail = archive.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) - at < _END.size:
+        raise ValueError("it does not end as a ZIP does")
+    fields = _END.unpack_from(tail, at)
+    members, start = fields[4], fields[6]
+    if _MANY in fields[3:5] or FAR in fields[5:7]:
+        end64 = _END64_LOCATOR.unpack_from(tail, at - _END64_LOCATOR.size)[2]
+        archive.seek(end64)
+        values = _END64.unpack(archive.read(_END64.size))
+        members, start = values[7], values[9]
+    if start > tail_start + at:
+        raise ValueError("its central directory is not where it should be")
+    archive.seek(start)
+    return int(members)
