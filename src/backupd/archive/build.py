@@ -102,8 +102,8 @@ class Build:
         facts = Encoded._make(answer)
         base = self.output.position
         self.output.write(encoded)
-        self.ledger.note_records(base, facts.centrals, facts.starts, facts.offsets)
         if facts.written:
+            self.ledger.note_records(base, facts.centrals, facts.starts, facts.offsets)
             self.ledger.note_lines(facts.lines)
         self.members += len(facts.written)
         for index in facts.written:

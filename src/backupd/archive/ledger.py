@@ -53,7 +53,7 @@ class Ledger:
         self, base: int, centrals: bytes, starts: Sequence[int], offsets: Sequence[int]
     ) -> None:
         """Note members whose records, which begin at `starts`, have offsets from `base`."""
-        if starts and base + offsets[-1] < FAR:
+        if base + offsets[-1] < FAR:
             moved = bytearray(centrals)
             for start, offset in zip(starts, offsets, strict=True):
                 at = start + OFFSET_AT

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from backupd.archive.lines import LINE_END, member_line
 from backupd.errors import ArchiveError
 from backupd.model import (
     ArchiveHeader,
@@ -53,6 +54,18 @@ def manifest_document(
     yield json.dumps(head)[:-1].encode() + b', "members": [\n'
     yield from lines
     yield b"\n]}\n"
+
+
+def manifest_lines(manifest: Manifest) -> Iterator[bytes]:
+    """Write a manifest that is in memory as a whole."""
+    lines = (member_line(**asdict(entry)) for entry in manifest.entries)
+    return manifest_document(
+        manifest.header,
+        [LINE_END.join(lines)],
+        encrypted=manifest.encrypted,
+        databases=manifest.databases,
+        omissions=manifest.omissions,
+    )
 
 
 def parse_manifest(lines: Iterable[bytes]) -> Manifest:

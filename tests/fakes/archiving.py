@@ -1,0 +1,23 @@
+"""What the fixture `build` gives: a way to archive."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from backupd.archive.writer import Making
+from backupd.model import Archive, Member, Omission
+
+
+class BuildArchive(Protocol):
+    """Archives members, those of `tree` unless others are given, to a new file."""
+
+    def __call__(
+        self,
+        members: Iterable[Member] | None = None,
+        *,
+        password: str | None = None,
+        making: Making = ...,
+        omissions: tuple[Omission, ...] = (),
+        on_progress: Callable[[int], None] = ...,
+    ) -> Archive:
+        """Return the archive."""
+        ...
