@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.fakes.archiving import BuildArchive
 
 from backupd.archive.writer import Making, build_archive
 from backupd.model import Archive, ArchiveHeader, Compression, Member, Omission, Scope
 from backupd.sources.files import FileTree
+from fakes.archiving import BuildArchive
 
 WHEN = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -36,13 +36,13 @@ def tree(tmp_path: Path) -> Path:
     (root / "large.mp4").write_bytes(chance.randbytes(2_500_000))
     (root / "exactly-a-chunk").write_bytes(bytes(1 << 20))
     (root / "nothing").touch()
+    (root / "odd").mkdir()
     for name in ("naïve-日本", "a b", "back\\slash", "new\nline", "x" * 250):
-        (root / name).write_text(name)
-    Path(os.fsdecode(os.fsencode(root) + b"/latin-\xe9")).write_bytes(b"latin")
+        (root / "odd" / name).write_text(name)
+    Path(os.fsdecode(os.fsencode(root) + b"/odd/latin-\xe9")).write_bytes(b"latin")
     (root / "link").symlink_to("nothing")
-    (root / "dangling").symlink_to("no/such/file")
     (root / "nothing").chmod(0o640)
-    os.utime(root / "a b", ns=(0, -86_400 * 10**9))
+    os.utime(root / "odd/a b", ns=(0, -86_400 * 10**9))
     os.utime(root / "nothing", ns=(0, 2**33 * 10**9 + 5_000))
     return root
 

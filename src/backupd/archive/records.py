@@ -75,6 +75,7 @@ def heading(
     is_directory = stat.S_ISDIR(mode)
     name, flags = _name(path + "/" if is_directory else path)
     seconds, ticks = mtime_ns // 1_000_000_000, (mtime_ns + _NTFS_EPOCH_NS) // 100
+    # bsdtar takes a time before 1970 in this field for one after 2038.
     times = _UT.pack(0x5455, 5, 1, seconds) if 0 <= seconds < 2**31 else b""
     fine = _NTFS.pack(0x000A, 32, 0, 1, 24, ticks, ticks, ticks) if 0 <= ticks < 2**63 else b""
     return Heading(
