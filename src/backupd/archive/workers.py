@@ -104,6 +104,8 @@ class Workers:
             worker = subprocess.Popen(
                 [sys.executable, "-P", "-m", "backupd.archive.worker"]
                 + [str(number) for number in (self._memory, slots, inbox, worker_end)],
+                # The very interpreter that runs now, even if an upgrade has put another in its place.
+                executable="/proc/self/exe",
                 pass_fds=(self._memory, inbox, worker_end),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
