@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from backupd.archive.chunked import ChunkedMember
-from backupd.archive.encoding import Encoded, Encoder, Reading, manifest_line
+from backupd.archive.cipher import SALT_BYTES
+from backupd.archive.encoding import Encoded, Encoder, Reading, manifest_line, own_reading
 from backupd.archive.ledger import Ledger
 from backupd.archive.manifest import MANIFEST_PATH, manifest_document
 from backupd.archive.output import Output
@@ -37,6 +38,8 @@ class Build:
     ledger: Ledger
     on_progress: Progress
     omissions: list[Omission]
+    encrypted: bool
+    """Whether the archive is, as a whole or member by member."""
     databases: list[DatabaseFacts] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     members: int = 0
@@ -94,7 +97,7 @@ class Build:
     def _salt(self, member: Member) -> bytes:
         if not self.encoder.password or member.kind is MemberKind.DIRECTORY:
             return b""
-        return self.new_salt(16)
+        return self.new_salt(SALT_BYTES)
 
     def _take_batch(
         self, members: list[Member], _: Slot, encoded: memoryview, answer: Message
@@ -169,22 +172,20 @@ class Build:
     def own_steps(self) -> Iterator[Step]:
         """Write what backupd adds, which the manifest does not name."""
         restore = RESTORE_PATH if RESTORE_PATH not in self._paths else "RESTORE.backupd.txt"
-        encrypted = bool(self.encoder.password)
-        text = restore_text(self.header, self._dumps, encrypted=encrypted)
+        text = restore_text(self.header, self._dumps, encrypted=self.encrypted)
         yield from self._own(restore, [text.encode()])
         document = manifest_document(
             self.header,
             self.ledger.lines(),
-            encrypted=encrypted,
+            encrypted=self.encrypted,
             databases=self.databases,
             omissions=self.omissions,
         )
         yield from self._own(MANIFEST_PATH, document)
 
     def _own(self, path: str, content: Iterable[bytes]) -> Iterator[Step]:
-        created_ns = int(self.header.created_at.timestamp()) * 1_000_000_000
-        own = Member(path=path, kind=MemberKind.FILE, mtime_ns=created_ns, mode=0o600)
-        reading = _reading(own, self._salt(own))
+        salt = self.new_salt(SALT_BYTES) if self.encoder.password else b""
+        reading = own_reading(path, self.header.created_at, salt)
         chunked = ChunkedMember(reading, self.output, self.encoder, lambda _: None)
         yield from chunked.stream_steps(iter(content))
         yield lambda: self.ledger.note_record(chunked.central, chunked.offset)

@@ -13,6 +13,7 @@ their difference would be there for all to read.
 import hmac
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from Cryptodome.Util.strxor import strxor
@@ -131,6 +132,18 @@ class Encrypter:
         self._position += len(encrypted)
         self._mac.update(encrypted)
         return encrypted
+
+    def mark(self) -> Callable[[], None]:
+        """Return a function that takes back what is encrypted from here on.
+
+        It must be unwritten wherever it was written to: what follows has the same key stream.
+        """
+        position, mac = self._position, self._mac.copy()
+
+        def take_back() -> None:
+            self._position, self._mac = position, mac
+
+        return take_back
 
     def code(self) -> bytes:
         """Return the authentication code that ends the member; nothing may follow."""

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from grp import getgrgid
 from pwd import getpwuid
@@ -51,6 +52,12 @@ class Reading(NamedTuple):
     link_target: str
     origin: str
     salt: bytes
+
+
+def own_reading(path: str, created_at: datetime, salt: bytes = b"") -> Reading:
+    """Describe a file that backupd itself puts into an archive."""
+    created_ns = int(created_at.timestamp()) * 1_000_000_000
+    return Reading(path, "file", 0, created_ns, 0, 0, 0, 0o600, 0, 0, "", "", salt)
 
 
 class Encoded(NamedTuple):
@@ -251,12 +258,12 @@ def manifest_line(
         mode=mode,
         uid=uid,
         gid=gid,
+        inode=inode,
+        ctime_ns=ctime_ns,
+        link_target=reading.link_target,
         user=_user(uid),
         group=_group(gid),
         sha256=digest,
-        link_target=reading.link_target,
-        ctime_ns=ctime_ns,
-        inode=inode,
         changed_while_read=changed,
         stored_crc32=stored_crc32,
     )

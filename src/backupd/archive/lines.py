@@ -18,7 +18,8 @@ def member_line(
 ) -> bytes:
     """Write a member as JSON in ASCII; of `others`, what is 0, false or "" is left out.
 
-    A path that is not UTF-8 keeps its lone surrogates. (The json module would take three times
+    Its start, up to the owner, tells whether a member is the same as before (see `carry.py`), if
+    `others` begins with the inode, the time of change and the target. A path that is not UTF-8 keeps its lone surrogates. (The json module would take three times
     as long, and this is done for every member of every archive.)
     """
     line = (

@@ -7,8 +7,10 @@ from backupd.archive.records import ENCRYPTED, parse_central, seek_directory
 from backupd.errors import ArchiveError
 
 
-def refuse_plain_members(path: Path) -> None:
+def refuse_plain_members(path: Path, *, allowed: str = "") -> None:
     """Make sure that every member with content is encrypted, by reading the finished archive.
+
+    Only the one named `allowed` may be plain.
 
     Raises:
         ArchiveError: one is not, or the archive cannot be read; it must not be delivered.
@@ -19,7 +21,9 @@ def refuse_plain_members(path: Path) -> None:
             expected = seek_directory(archive)
             for entry in parse_central(archive):
                 expected -= 1
-                if not entry.name.endswith(b"/") and not entry.flags & ENCRYPTED:
+                if entry.name.endswith(b"/") or entry.name == allowed.encode():
+                    continue
+                if not entry.flags & ENCRYPTED:
                     plain, first = plain + 1, first or entry.name
             if expected:
                 raise ValueError("its central directory is cut short")  # noqa: TRY301

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from backupd.model import ArchiveHeader
 
 RESTORE_PATH = "RESTORE.txt"
+SEALED_PATH = "contents.zip"
+"""The archive inside an archive whose names are hidden."""
 
 _HEAD = """\
 {header.archive}
@@ -39,6 +41,27 @@ _DATABASES = """\
    that stand beside the old ones:
 
 """
+
+_SEALED = """\
+This archive is encrypted (AES-256, WinZip's AE-2), the names of its files, too. The password is
+the one that was BACKUP_ARCHIVE_PASSWORD on that day. Extract it in two steps, with 7-Zip
+
+     7z x {archive} {sealed}
+     7z x -orestored {sealed}
+
+or with bsdtar:
+
+     bsdtar -xf {archive} {sealed}
+     mkdir restored && bsdtar -xpf {sealed} -C restored
+
+What to do then is written in restored/RESTORE.txt. Remove {sealed}: it is not encrypted.
+"""
+
+
+def sealed_restore_text(header: ArchiveHeader) -> str:
+    """Write the instructions that stand outside; they name nothing that is inside."""
+    sealed = _SEALED.format(archive=header.archive, sealed=SEALED_PATH)
+    return f"{_HEAD.format(header=header)}\n{sealed}"
 
 
 def restore_text(header: ArchiveHeader, dumps: Sequence[str], *, encrypted: bool) -> str:

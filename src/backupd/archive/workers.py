@@ -104,7 +104,7 @@ class Workers:
             worker = subprocess.Popen(
                 [sys.executable, "-P", "-m", "backupd.archive.worker"]
                 + [str(number) for number in (self._memory, slots, inbox, worker_end)],
-                # The very interpreter that runs now, even if an upgrade has put another in its place.
+                # The interpreter that runs now, even if an upgrade has replaced its file.
                 executable="/proc/self/exe",
                 pass_fds=(self._memory, inbox, worker_end),
                 stdin=subprocess.DEVNULL,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,8 @@ from backupd.archive.encoding import Encoder
 from backupd.archive.ledger import Ledger
 from backupd.archive.output import FileOutput
 from backupd.archive.probe import refuse_plain_members
+from backupd.archive.restore_text import RESTORE_PATH
+from backupd.archive.sealed import SealedOutput
 from backupd.archive.workers import Workers, default_workers
 from backupd.errors import ArchiveError
 from backupd.model import Archive, ArchiveHeader, Compression, Member, Omission
@@ -22,6 +24,8 @@ class Making:
     """How an archive is to be made."""
 
     compression: Compression = Compression.FAST
+    hide_names: bool = False
+    """Whether an encrypted archive is one encrypted member of an outer ZIP (see `sealed.py`)."""
     workers: int = 0
     """Processes that read and deflate; 0: as many as there are processors."""
     new_salt: Callable[[int], bytes] = os.urandom
@@ -59,26 +63,33 @@ def build_archive(
         descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             output = FileOutput(descriptor)
-            count = making.workers or default_workers()
-            with Workers(count, encoder.values()) as workers, Ledger(target.parent) as ledger:
+            sealed = None
+            if password and making.hide_names:
+                sealed = SealedOutput(output, header, encoder, making.new_salt)
+                encoder = replace(encoder, password="")
+            with Ledger(target.parent) as ledger:
                 build = Build(
                     header=header,
                     encoder=encoder,
                     new_salt=making.new_salt,
-                    output=output,
+                    output=sealed or output,
                     ledger=ledger,
                     on_progress=on_progress,
                     omissions=list(omissions),
+                    encrypted=bool(password),
                 )
-                workers.run(build.steps(members))
-                workers.run(build.steps_again())
-                workers.run(build.own_steps())
-                ledger.write_directory(output)
+                with Workers(making.workers or default_workers(), encoder.values()) as workers:
+                    workers.run(build.steps(members))
+                    workers.run(build.steps_again())
+                    workers.run(build.own_steps())
+                ledger.write_directory(sealed or output)
+            if sealed:
+                sealed.close()
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         if password:
-            refuse_plain_members(target)
+            refuse_plain_members(target, allowed=RESTORE_PATH if sealed else "")
     except OSError as error:
         raise ArchiveError(
             f"The archive {target.name} cannot be written: {error.strerror or error}.",
