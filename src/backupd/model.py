@@ -180,6 +180,10 @@ class Archive:
     omissions: tuple[Omission, ...] = ()
     changed_while_read: tuple[str, ...] = ()
     """Paths of files that were still being written after a second reading."""
+    carried: int = 0
+    """Members that were taken over from the previous archive, unchanged."""
+    full_because: str = ""
+    """Why nothing could be taken over, if nothing could."""
 
     @property
     def complete(self) -> bool:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from backupd.archive.carry import Carried, Carrier, Layout
 from backupd.archive.chunked import ChunkedMember
 from backupd.archive.cipher import SALT_BYTES
 from backupd.archive.encoding import Encoded, Encoder, Reading, manifest_line, own_reading
 from backupd.archive.ledger import Ledger
+from backupd.archive.lines import LINE_END
 from backupd.archive.manifest import MANIFEST_PATH, manifest_document
 from backupd.archive.output import Output
 from backupd.archive.restore_text import RESTORE_PATH, restore_text
@@ -38,11 +41,13 @@ class Build:
     ledger: Ledger
     on_progress: Progress
     omissions: list[Omission]
-    encrypted: bool
-    """Whether the archive is, as a whole or member by member."""
+    layout: Layout
+    carrier: Carrier | None = None
+    """Finds what need not be read again."""
     databases: list[DatabaseFacts] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     members: int = 0
+    carried: int = 0
     content_bytes: int = 0
     _again: list[Member] = field(default_factory=list)
     _paths: set[str] = field(default_factory=lambda: {MANIFEST_PATH})
@@ -67,21 +72,45 @@ class Build:
 
     def _steps(self, members: Iterable[Member], *, last_try: bool) -> Iterator[Step]:
         batch: list[Member] = []
+        run: list[tuple[Member, Carried]] = []
         room = BATCH
         for member in members:
+            carried = self.carrier.find(member) if self.carrier else None
+            if run and (carried is None or carried.number != run[-1][1].number + 1):
+                yield partial(self._take_run, run)
+                run = []
             names = len(member.path) + len(member.origin) + len(member.link_target)
             needed = weight(member.size or 0, names)
             chunked = member.stream is not None or needed > BATCH
-            if batch and (chunked or needed > room):
+            if batch and (carried or chunked or needed > room):
                 yield self._batch(batch, last_try=last_try)
                 batch, room = [], BATCH
-            if chunked:
+            if carried:
+                run.append((member, carried))
+            elif chunked:
                 yield from self._chunked(member, last_try=last_try)
             else:
                 batch.append(member)
                 room -= needed
+        if run:
+            yield partial(self._take_run, run)
         if batch:
             yield self._batch(batch, last_try=last_try)
+
+    def _take_run(self, run: list[tuple[Member, Carried]]) -> None:
+        """Take over members that stand one behind the other in the previous archive."""
+        if self.carrier is None:
+            return
+        previous, base = self.carrier.previous, self.output.position
+        first, last = run[0][1].number, run[-1][1].number
+        self.output.copy(previous.file, *previous.extent(first, last))
+        self.ledger.note_records(base, *previous.records(first, last))
+        self.ledger.note_lines(LINE_END.join(carried.line for _, carried in run))
+        content = sum(member.size or 0 for member, _ in run)
+        self.members += len(run)
+        self.carried += len(run)
+        self.content_bytes += content
+        self.on_progress(content)
 
     def _batch(self, members: list[Member], *, last_try: bool) -> Request:
         salts = [self._salt(member) for member in members]
@@ -172,16 +201,23 @@ class Build:
     def own_steps(self) -> Iterator[Step]:
         """Write what backupd adds, which the manifest does not name."""
         restore = RESTORE_PATH if RESTORE_PATH not in self._paths else "RESTORE.backupd.txt"
-        text = restore_text(self.header, self._dumps, encrypted=self.encrypted)
+        text = restore_text(self.header, self._dumps, encrypted=self.layout.encrypted)
         yield from self._own(restore, [text.encode()])
         document = manifest_document(
             self.header,
             self.ledger.lines(),
-            encrypted=self.encrypted,
+            encrypted=self.layout.encrypted,
             databases=self.databases,
             omissions=self.omissions,
+            compression=self.layout.compression,
+            names_hidden=self.layout.names_hidden,
+            full_at=self._full_at().isoformat(),
         )
         yield from self._own(MANIFEST_PATH, document)
+
+    def _full_at(self) -> datetime:
+        """Return when everything was last read from the source."""
+        return self.carrier.full_at if self.carrier else self.header.created_at
 
     def _own(self, path: str, content: Iterable[bytes]) -> Iterator[Step]:
         salt = self.new_salt(SALT_BYTES) if self.encoder.password else b""

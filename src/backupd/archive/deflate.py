@@ -7,7 +7,7 @@ the stream. A chunk that does not shrink becomes stored blocks of the same strea
 """
 
 from types import ModuleType
-from typing import Final
+from typing import Final, Protocol
 
 from zlib_ng import zlib_ng
 
@@ -75,6 +75,28 @@ def store_chunk(data: Buffer) -> bytes:
         pieces += [b"\0", length.to_bytes(2, "little"), (length ^ 0xFFFF).to_bytes(2, "little")]
         pieces.append(block)
     return b"".join(pieces)
+
+
+class Inflater(Protocol):
+    """Inflates one stream, piece by piece."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+        ...
+
+    def decompress(self, data: bytes) -> bytes:
+        """Inflate the next piece."""
+        ...
+
+
+InflateError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # no instance
+
+
+def inflater() -> Inflater:
+    """Return what inflates a raw stream; it raises InflateError where that makes no sense."""
+    made: Inflater = zlib_ng.decompressobj(_RAW)
+    return made
 
 
 def promises_to_shrink(data: Buffer) -> bool:

@@ -52,7 +52,10 @@ class Ledger:
     def note_records(
         self, base: int, centrals: bytes, starts: Sequence[int], offsets: Sequence[int]
     ) -> None:
-        """Note members whose records, which begin at `starts`, have offsets from `base`."""
+        """Note members whose records, which begin at `starts`, have offsets from `base`.
+
+        None of them stood beyond 4 GiB before.
+        """
         if base + offsets[-1] < FAR:
             moved = bytearray(centrals)
             for start, offset in zip(starts, offsets, strict=True):

@@ -1,6 +1,9 @@
 """A member's line in the manifest; workers write most of them, so this imports next to nothing."""
 
-from json.encoder import encode_basestring_ascii as quoted
+from json.encoder import encode_basestring_ascii
+
+quoted = encode_basestring_ascii
+"""Write a string as JSON."""
 
 LINE_END = b",\n"
 
@@ -18,9 +21,8 @@ def member_line(
 ) -> bytes:
     """Write a member as JSON in ASCII; of `others`, what is 0, false or "" is left out.
 
-    Its start, up to the owner, tells whether a member is the same as before (see `carry.py`), if
-    `others` begins with the inode, the time of change and the target. A path that is not UTF-8 keeps its lone surrogates. (The json module would take three times
-    as long, and this is done for every member of every archive.)
+    A path that is not UTF-8 keeps its lone surrogates. What `carry.py` compares comes first. (The
+    json module would take three times as long, and this is done for every member.)
     """
     line = (
         f'{{"path": {quoted(path)}, "kind": "{kind}", "size": {size}, "mtime_ns": {mtime_ns}, '

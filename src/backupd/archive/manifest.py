@@ -34,10 +34,12 @@ def manifest_document(
     encrypted: bool,
     databases: Sequence[DatabaseFacts] = (),
     omissions: Sequence[Omission] = (),
+    **others: str | bool,
 ) -> Iterator[bytes]:
     """Write the manifest around its members' lines, which have commas between them already.
 
-    It is ASCII; paths that are not UTF-8 keep their lone surrogates.
+    `others` is what the next archive must know to carry members over. All is ASCII; paths that
+    are not UTF-8 keep their lone surrogates.
     """
     head = {
         "format": FORMAT,
@@ -48,6 +50,7 @@ def manifest_document(
         "scope": header.scope,
         "backupd": header.version,
         "encrypted": encrypted,
+        **others,
         "databases": [asdict(database) for database in databases],
         "omissions": [asdict(omission) for omission in omissions],
     }

@@ -1,13 +1,16 @@
 """The file that an archive is written to, front to back, hashed on the way."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
-from typing import Protocol
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO, Protocol
 
 Buffer = bytes | bytearray | memoryview
 
 _SEND_EVERY = 1 << 24
+_NO_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class Output(Protocol):
@@ -20,9 +23,16 @@ class Output(Protocol):
         """Write all of it."""
         ...
 
+    def copy(self, source: BinaryIO, start: int, length: int) -> None:
+        """Write `length` bytes that stand in another file from `start`."""
+        ...
+
     def mark(self) -> Callable[[], None]:
         """Return a function that takes back all that is written from here on."""
         ...
+
+
+_COPY = 1 << 22
 
 
 class FileOutput:
@@ -44,9 +54,44 @@ class FileOutput:
         written = os.write(self._descriptor, data)
         while written < len(data):
             written += os.write(self._descriptor, memoryview(data)[written:])
-        self.position += len(data)
+        self._advance(len(data))
+
+    def _advance(self, length: int) -> None:
+        self.position += length
         if self.position - self._on_its_way > _SEND_EVERY:
             self._send()
+
+    def copy(self, source: BinaryIO, start: int, length: int) -> None:
+        """Take over bytes of another file, which the kernel copies while they are hashed here."""
+        if length < _COPY:
+            self._copy(source.fileno(), start, length, run=_at_once)
+            return
+        with ThreadPoolExecutor(1) as copier:
+            for done in range(0, length, _COPY):
+                piece = min(length - done, _COPY)
+                self._copy(source.fileno(), start + done, piece, run=copier.submit)
+
+    def _copy(self, source: int, start: int, length: int, run: Callable[..., Future[int]]) -> None:
+        copying = run(self._copy_range, source, start, length)
+        data = os.pread(source, length, start)
+        self._sha256.update(data)
+        if len(data) != length or copying.result() != length:
+            raise OSError(errno.EIO, "the previous archive became shorter meanwhile")
+        self._advance(length)
+
+    def _copy_range(self, source: int, start: int, length: int) -> int:
+        done = 0
+        while done < length:
+            try:
+                count = os.copy_file_range(source, self._descriptor, length - done, start + done)
+            except OSError as error:
+                if error.errno not in _NO_COPY:
+                    raise
+                count = os.write(self._descriptor, os.pread(source, length - done, start + done))
+            if not count:
+                break
+            done += count
+        return done
 
     def _send(self) -> None:
         """Let the kernel begin to write, without waiting, so that the last fsync is short.
@@ -72,3 +117,10 @@ class FileOutput:
     def sha256(self) -> str:
         """Return the digest of what was written, in hexadecimal."""
         return self._sha256.hexdigest()
+
+
+def _at_once(copy: Callable[..., int], *arguments: int) -> "Future[int]":
+    """Do it here: for little, another thread is not worth its start."""
+    future: Future[int] = Future()
+    future.set_result(copy(*arguments))
+    return future

@@ -156,27 +156,37 @@ def central_record(
 
 
 def placed(record: bytes, offset: int) -> bytes:
-    """Return a central record whose local header stands at `offset`, which may be beyond 4 GiB.
-
-    The record must have had an offset below that before, as one with offset 0 has.
-    """
+    """Return a central record whose local header stands at `offset`, wherever it stood before."""
+    name, extra = struct.unpack_from("<HH", record, 28)
+    (before,) = struct.unpack_from("<L", record, OFFSET_AT)
     moved = bytearray(record)
     struct.pack_into("<L", moved, OFFSET_AT, min(offset, FAR))
+    if before < FAR and offset < FAR:
+        return bytes(moved)
+    fields = record[CENTRAL_BYTES + name : CENTRAL_BYTES + name + extra]
+    others, far = _without_zip64(fields)
+    if before == FAR:
+        far = far[:-8]  # the offset comes last
     if offset >= FAR:
-        name, extra = struct.unpack_from("<HH", record, 28)
-        start = at = CENTRAL_BYTES + name
-        end = start + extra
-        while at < end and struct.unpack_from("<H", moved, at) != (1,):
-            at += 4 + int.from_bytes(moved[at + 2 : at + 4], "little")
-        if at == end:  # no zip64 field yet
-            moved += struct.pack("<HHQ", 1, 8, offset)
-        else:
-            length = int.from_bytes(moved[at + 2 : at + 4], "little")
-            moved[at + 2 : at + 4] = (length + 8).to_bytes(2, "little")
-            moved[at + 4 + length : at + 4 + length] = struct.pack("<Q", offset)
-        struct.pack_into("<H", moved, 30, len(moved) - start)
+        far += struct.pack("<Q", offset)
         struct.pack_into("<H", moved, 6, max(_ZIP64_VERSION, moved[6]))
-    return bytes(moved)
+    others += struct.pack("<HH", 1, len(far)) + far if far else b""
+    struct.pack_into("<H", moved, 30, len(others))
+    return bytes(moved[: CENTRAL_BYTES + name]) + others + record[CENTRAL_BYTES + name + extra :]
+
+
+def _without_zip64(fields: bytes) -> tuple[bytes, bytes]:
+    """Split extra fields into all others and the zip64 field's values."""
+    others, far, at = b"", b"", 0
+    while at + 4 <= len(fields):
+        kind, length = struct.unpack_from("<HH", fields, at)
+        end = at + 4 + length
+        if kind == 1:
+            far = fields[at + 4 : end]
+        else:
+            others += fields[at:end]
+        at = end
+    return others, far
 
 
 def end_of_directory(members: int, start: int, length: int) -> bytes:
@@ -230,14 +240,11 @@ def _far_values(extra: bytes, compressed: int, size: int, offset: int) -> tuple[
     """Take from the zip64 field what did not fit into 32 bits (APPNOTE 4.5.3)."""
     if FAR not in (compressed, size, offset):
         return compressed, size, offset
-    at = 0
-    while struct.unpack_from("<H", extra, at) != (1,):
-        at += 4 + int.from_bytes(extra[at + 2 : at + 4], "little")
-    at += 4
-    values = []
+    _, far = _without_zip64(extra)
+    at, values = 0, []
     for value in (size, compressed, offset):
         if value == FAR:
-            (value,) = struct.unpack_from("<Q", extra, at)  # noqa: PLW2901  (the true one)
+            (value,) = struct.unpack_from("<Q", far, at)  # noqa: PLW2901  (the true one)
             at += 8
         values.append(value)
     size, compressed, offset = values
@@ -267,3 +274,17 @@ def seek_directory(archive: BinaryIO) -> int:
         raise ValueError("its central directory is not where it should be")
     archive.seek(start)
     return int(members)
+
+
+def data_start(archive: BinaryIO, entry: Entry) -> int:
+    """Return where a member's stored bytes begin.
+
+    Raises:
+        ValueError: its local header is not there.
+    """
+    archive.seek(entry.offset)
+    header = archive.read(LOCAL_BYTES)
+    if len(header) < LOCAL_BYTES or header[:4] != b"PK\3\4":
+        raise ValueError("a member is not where the directory says")
+    name, extra = struct.unpack_from("<HH", header, 26)
+    return entry.offset + LOCAL_BYTES + int(name) + int(extra)

@@ -5,7 +5,9 @@ can read and that tells nothing but how to open it. One key is derived for every
 authentication code covers everything, and since the cipher can start anywhere, so can a reader.
 """
 
+import errno
 from collections.abc import Callable
+from typing import BinaryIO
 
 from backupd.archive.cipher import OVERHEAD_BYTES, SALT_BYTES, Encrypter, aes_extra
 from backupd.archive.encoding import Encoder, own_reading, walked
@@ -21,6 +23,8 @@ from backupd.archive.records import (
 )
 from backupd.archive.restore_text import RESTORE_PATH, SEALED_PATH, sealed_restore_text
 from backupd.model import ArchiveHeader
+
+_BLOCK = 1 << 20
 
 
 class SealedOutput:
@@ -55,6 +59,16 @@ class SealedOutput:
         """Encrypt and write all of it."""
         self._output.write(self._encrypter.update(data))
         self.position += len(data)
+
+    def copy(self, source: BinaryIO, start: int, length: int) -> None:
+        """Encrypt and write `length` bytes that stand in another file from `start`."""
+        source.seek(start)
+        while length:
+            data = source.read(min(length, _BLOCK))
+            if not data:
+                raise OSError(errno.EIO, "the previous archive became shorter meanwhile")
+            self.write(data)
+            length -= len(data)
 
     def mark(self) -> Callable[[], None]:
         """Return a function that takes back all that is written from here on."""

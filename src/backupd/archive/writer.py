@@ -1,15 +1,18 @@
 """Members in, one standard ZIP out."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from backupd.archive.build import Build
+from backupd.archive.carry import Layout, carrier
 from backupd.archive.encoding import Encoder
 from backupd.archive.ledger import Ledger
-from backupd.archive.output import FileOutput
+from backupd.archive.output import FileOutput, Output
 from backupd.archive.probe import refuse_plain_members
 from backupd.archive.restore_text import RESTORE_PATH
 from backupd.archive.sealed import SealedOutput
@@ -28,6 +31,10 @@ class Making:
     """Whether an encrypted archive is one encrypted member of an outer ZIP (see `sealed.py`)."""
     workers: int = 0
     """Processes that read and deflate; 0: as many as there are processors."""
+    previous: Path | None = None
+    """The archive before this one, to take over from it what is unchanged."""
+    full_every: timedelta = timedelta(days=30)
+    """After so long everything is read again."""
     new_salt: Callable[[int], bytes] = os.urandom
     """Gives so many bytes that were never given before; only tests give others."""
 
@@ -56,40 +63,43 @@ def build_archive(
             a password is set.
         DumpError: a dump failed, as the dump itself raised it.
     """
-    encoder = Encoder(
-        level=making.compression.value, zone=ZoneInfo(header.timezone), password=password or ""
+    level, zone = making.compression.value, ZoneInfo(header.timezone)
+    encoder = Encoder(level=level, zone=zone, password=password or "")
+    layout = Layout(
+        compression=level,
+        encrypted=bool(password),
+        names_hidden=bool(password) and making.hide_names,
+        timezone=header.timezone,
     )
+    oldest_full = header.created_at - making.full_every
     try:
-        descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            output = FileOutput(descriptor)
-            sealed = None
-            if password and making.hide_names:
-                sealed = SealedOutput(output, header, encoder, making.new_salt)
-                encoder = replace(encoder, password="")
-            with Ledger(target.parent) as ledger:
-                build = Build(
-                    header=header,
-                    encoder=encoder,
-                    new_salt=making.new_salt,
-                    output=sealed or output,
-                    ledger=ledger,
-                    on_progress=on_progress,
-                    omissions=list(omissions),
-                    encrypted=bool(password),
-                )
-                with Workers(making.workers or default_workers(), encoder.values()) as workers:
-                    workers.run(build.steps(members))
-                    workers.run(build.steps_again())
-                    workers.run(build.own_steps())
-                ledger.write_directory(sealed or output)
-            if sealed:
-                sealed.close()
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with (
+            _created(target) as output,
+            _contents(output, header, encoder, making, layout) as (contents, inner_encoder),
+            Ledger(target.parent) as ledger,
+            carrier(making.previous, encoder.password, target.parent, layout, oldest_full) as (
+                found,
+                full_because,
+            ),
+            Workers(making.workers or default_workers(), inner_encoder.values()) as workers,
+        ):
+            build = Build(
+                header=header,
+                encoder=inner_encoder,
+                new_salt=making.new_salt,
+                output=contents,
+                ledger=ledger,
+                on_progress=on_progress,
+                omissions=list(omissions),
+                layout=layout,
+                carrier=found,
+            )
+            workers.run(build.steps(members))
+            workers.run(build.steps_again())
+            workers.run(build.own_steps())
+            ledger.write_directory(contents)
         if password:
-            refuse_plain_members(target, allowed=RESTORE_PATH if sealed else "")
+            refuse_plain_members(target, allowed=RESTORE_PATH if layout.names_hidden else "")
     except OSError as error:
         raise ArchiveError(
             f"The archive {target.name} cannot be written: {error.strerror or error}.",
@@ -108,4 +118,30 @@ def build_archive(
         databases=tuple(build.databases),
         omissions=tuple(build.omissions),
         changed_while_read=tuple(build.changed),
+        carried=build.carried,
+        full_because=full_because,
     )
+
+
+@contextmanager
+def _created(target: Path) -> Iterator[FileOutput]:
+    """Make the file; it is durable at the end."""
+    descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        yield FileOutput(descriptor)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _contents(
+    output: Output, header: ArchiveHeader, encoder: Encoder, making: Making, layout: Layout
+) -> Iterator[tuple[Output, Encoder]]:
+    """Give where members are written to, and what encodes them; if names are hidden, seal it."""
+    if not layout.names_hidden:
+        yield output, encoder
+        return
+    sealed = SealedOutput(output, header, encoder, making.new_salt)
+    yield sealed, replace(encoder, password="")
+    sealed.close()

@@ -1,0 +1,175 @@
+"""What can be taken over from the previous archive as the bytes that it already is.
+
+A member is unchanged if the line that the previous manifest has for it starts as the one that
+would be written now: same path, kind, size, times, mode, owner, inode and link target. Three
+things are asked beyond that, and whatever fails them is read from the source:
+
+- It must not have been written to in the last seconds before the previous run ("racily clean"):
+  a second change within the same tick of the file system's clock would not show.
+- It must not have changed while it was read.
+- What stands in the previous archive must have the CRC-32 that was noted when it was written.
+
+The previous archive as a whole is of no use if it cannot be opened with today's password, was
+made with another level or layout, or if the last complete reading is too long ago.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from backupd.archive.lines import member_line, quoted
+from backupd.archive.previous import Previous
+from backupd.errors import ArchiveError, WrongPasswordError
+from backupd.model import Member, MemberKind
+
+_RACY_NS = 5 * 1_000_000_000
+_NUMBER_BITS = 32
+"""The lower bits of an index entry are a member's number, the rest is of its path's hash."""
+_NUMBER = (1 << _NUMBER_BITS) - 1
+_PATH_END = b', "kind": '
+_CHECKSUM = b'"stored_crc32": '
+
+
+class Carried(NamedTuple):
+    """A member that stands whole in the previous archive."""
+
+    number: int
+    line: bytes
+    """Its line for the new manifest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How an archive is made; members are only taken over between archives of one layout."""
+
+    compression: str
+    encrypted: bool
+    names_hidden: bool
+    timezone: str
+
+
+def refusal(previous: Previous, layout: Layout, oldest_full: datetime) -> str:
+    """Say why nothing can be taken over; "" if something can."""
+    head = previous.head
+    before = Layout(
+        compression=head.get("compression", ""),
+        encrypted=head["encrypted"],
+        names_hidden=head.get("names_hidden", False),
+        timezone=head["timezone"],
+    )
+    if before != layout:
+        return "the archive's level, encryption or time zone changed"
+    last_full = datetime.fromisoformat(head["full_at"])
+    if last_full < oldest_full:
+        return f"everything was last read on {last_full:%Y-%m-%d}"
+    return ""
+
+
+class Carrier:
+    """Finds members in the previous archive; quickest if they come in the order that they had."""
+
+    def __init__(self, previous: Previous) -> None:
+        self.previous = previous
+        self.full_at = datetime.fromisoformat(previous.head["full_at"])
+        """When everything was last read from the source."""
+        self._next = 0
+        self._index: array[int] | None = None
+        created_at = datetime.fromisoformat(previous.head["created_at"])
+        self._racy_from = int(created_at.timestamp()) * 1_000_000_000 - _RACY_NS
+        self._origin = f', "carried_from": {quoted(previous.head["archive"])}}}'.encode()
+
+    def find(self, member: Member) -> Carried | None:
+        """Return where an unchanged member stands, or None if it must be read."""
+        if member.kind is MemberKind.DUMP or not member.inode:
+            return None
+        start = _start(member)
+        number = self._place(start)
+        if number is None:
+            return None
+        self._next = number + 1
+        line = self.previous.line(number)
+        rest = line[len(start) :]
+        if (
+            not line.startswith(start)
+            or rest[:1] not in {b",", b"}"}
+            or member.ctime_ns >= self._racy_from
+            or b'"changed_while_read"' in rest
+        ):
+            return None
+        noted = rest.partition(_CHECKSUM)[2].partition(b",")[0].rstrip(b"}")
+        if self.previous.checksum(number) != int(noted or 0):
+            return None
+        if b'"carried_from"' not in rest:
+            line = line[:-1] + self._origin
+        return Carried(number, line)
+
+    def _place(self, start: bytes) -> int | None:
+        """Look for a path: at the place that follows the last one, and then in the index."""
+        path = start[: start.index(_PATH_END) + len(_PATH_END)]
+        if self._next < self.previous.count and self._is_at(self._next, path):
+            return self._next
+        if self._index is None:
+            self._index = self._indexed()
+        wanted = hash(path) & ~_NUMBER & (2**63 - 1)
+        at = bisect_left(self._index, wanted)
+        while at < len(self._index) and self._index[at] & ~_NUMBER == wanted:
+            number = self._index[at] & _NUMBER
+            if self._is_at(number, path):
+                return number
+            at += 1
+        return None
+
+    def _is_at(self, number: int, path: bytes) -> bool:
+        return self.previous.line(number).startswith(path)
+
+    def _indexed(self) -> "array[int]":
+        return array(
+            "q",
+            sorted(
+                hash(line[: line.index(_PATH_END) + len(_PATH_END)]) & ~_NUMBER & (2**63 - 1)
+                | number
+                for number, line in enumerate(self.previous.lines())
+            ),
+        )
+
+
+def _start(member: Member) -> bytes:
+    """Write how an unchanged member's line starts."""
+    return member_line(
+        member.path,
+        member.kind.value,
+        member.size or 0,
+        mtime_ns=member.mtime_ns,
+        mode=member.mode,
+        uid=member.uid,
+        gid=member.gid,
+        inode=member.inode,
+        ctime_ns=member.ctime_ns,
+        link_target=member.link_target,
+    )[:-1]
+
+
+@contextmanager
+def carrier(
+    path: Path | None, password: str, folder: Path, layout: Layout, oldest_full: datetime
+) -> Iterator[tuple[Carrier | None, str]]:
+    """Open the previous archive; give None, and why, if everything must be read."""
+    if path is None:
+        yield None, "there is no earlier archive to take from"
+        return
+    try:
+        previous = Previous(path, password, folder)
+    except WrongPasswordError:
+        yield None, "the password changed"
+        return
+    except (ArchiveError, OSError) as error:
+        yield None, f"the earlier archive cannot be used: {error}"
+        return
+    with previous:
+        reason = refusal(previous, layout, oldest_full)
+        yield (None if reason else Carrier(previous)), reason

@@ -1,0 +1,281 @@
+"""An archive with members carried over is the archive that would have been built without."""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pyzipper
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backupd.archive.writer import Making, build_archive
+from backupd.model import Archive, ArchiveHeader, Compression, Member, Scope
+from backupd.sources.files import FileTree
+
+PASSWORD = "korrekt pferd"
+LONG_AGO = 1_600_000_000 * 10**9
+DAY = timedelta(days=1)
+# A run counts as later than all that was written before it, by more than is racy.
+FIRST = datetime.now(UTC) + timedelta(minutes=1)
+
+
+def build(
+    root: Path,
+    name: str,
+    when: datetime,
+    previous: Archive | None = None,
+    *,
+    password: str | None = None,
+    timezone: str = "Europe/Paris",
+    **making: object,
+) -> Archive:
+    header = ArchiveHeader(
+        archive=name,
+        set_name="set",
+        created_at=when,
+        timezone=timezone,
+        scope=Scope.FULL,
+        version="0",
+    )
+    members = [each for each in FileTree(root=root).members() if isinstance(each, Member)]
+    made = Making(workers=2, previous=previous.path if previous else None, **making)  # type: ignore[arg-type]
+    return build_archive(
+        members,
+        root.parent / name,
+        header,
+        password=password,
+        on_progress=lambda _: None,
+        making=made,
+    )
+
+
+def contents(archive: Archive, password: str | None = None) -> dict[str, tuple[int, bytes]]:
+    """Read every member but the manifest, with its attributes; check sums on the way."""
+    with pyzipper.AESZipFile(archive.path) as opened:
+        opened.setpassword((password or "").encode() or None)
+        if opened.namelist()[0] == "contents.zip":
+            inner = archive.path.with_suffix(".inner")
+            inner.write_bytes(opened.read("contents.zip"))
+            with zipfile.ZipFile(inner) as contained:
+                return _read(contained)
+        return _read(opened)
+
+
+def _read(opened: zipfile.ZipFile) -> dict[str, tuple[int, bytes]]:
+    manifest = json.loads(opened.read(".backupd/manifest.json"))
+    infos = [info for info in opened.infolist() if not info.filename.endswith("RESTORE.txt")]
+    found = {info.filename: (info.external_attr, opened.read(info)) for info in infos}
+    del found[".backupd/manifest.json"]
+    listed = {member["path"]: member for member in manifest["members"]}
+    assert len(listed) == len(found)
+    for info in infos[:-1]:
+        member = listed[info.orig_filename.rstrip("/")]
+        if member["kind"] != "directory":
+            data = found[info.filename][1]
+            assert (member["size"], member["sha256"]) == (
+                len(data),
+                hashlib.sha256(data).hexdigest(),
+            )
+    return found
+
+
+def origins(archive: Archive) -> dict[str, str]:
+    with zipfile.ZipFile(archive.path) as opened:
+        manifest = json.loads(opened.read(".backupd/manifest.json"))
+    return {member["path"]: member.get("carried_from", "") for member in manifest["members"]}
+
+
+@pytest.mark.parametrize("layout", ["plain", "members", "hidden"])
+def test_an_unchanged_tree_is_carried_over_as_a_whole(tree: Path, layout: str) -> None:
+    password = None if layout == "plain" else PASSWORD
+    hidden = layout == "hidden"
+    first = build(tree, "1.zip", FIRST, password=password, hide_names=hidden)
+    second = build(tree, "2.zip", FIRST + DAY, first, password=password, hide_names=hidden)
+    third = build(tree, "3.zip", FIRST + 2 * DAY, second, password=password, hide_names=hidden)
+    assert (first.carried, second.carried, third.carried) == (0, first.members, first.members)
+    assert (first.full_because, second.full_because) == (
+        "there is no earlier archive to take from",
+        "",
+    )
+    assert third.content_bytes == first.content_bytes
+    one, other = first.path.read_bytes(), third.path.read_bytes()
+    if layout != "hidden":
+        assert one[: first.size // 2] == other[: first.size // 2]
+    assert contents(third, password) == contents(first, password)
+
+
+def test_the_manifest_says_since_when_a_member_is_carried(tree: Path) -> None:
+    first = build(tree, "1.zip", FIRST)
+    (tree / "src/0/file0.py").write_text("changed")
+    _age(tree / "src/0/file0.py")
+    second = build(tree, "2.zip", FIRST + DAY, first)
+    third = build(tree, "3.zip", FIRST + 2 * DAY, second)
+    origin = origins(third)
+    assert (origin["src/0/file0.py"], origin["src/1/file1.py"]) == ("2.zip", "1.zip")
+    assert second.carried == second.members - 1
+
+
+def _age(path: Path) -> None:
+    """Give a file a time of long ago; its ctime still says that it changed."""
+    os.utime(path, ns=(0, LONG_AGO))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.write_text("another"),
+        lambda path: path.chmod(0o600),
+        lambda path: os.utime(path, ns=(0, LONG_AGO + 1)),
+        lambda path: path.rename(f"{path}x").with_suffix("").write_text("x"),
+    ],
+)
+def test_whatever_changed_is_read_again(tree: Path, change: Callable[[Path], object]) -> None:
+    first = build(tree, "1.zip", FIRST)
+    change(tree / "exactly-a-chunk")
+    second = build(tree, "2.zip", FIRST + DAY, first)
+    full = build(tree, "3.zip", FIRST + DAY)
+    assert contents(second) == contents(full)
+    assert not origins(second)["exactly-a-chunk"]
+    assert second.carried >= second.members - 2
+
+
+def test_what_was_written_just_before_the_earlier_run_is_read_again(tree: Path) -> None:
+    first = build(tree, "1.zip", datetime.now(UTC))
+    second = build(tree, "2.zip", FIRST + DAY, first)
+    assert second.carried == 0
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "reason"),
+    [
+        ({}, {"compression": Compression.SMALL}, "level, encryption or time zone changed"),
+        ({}, {"timezone": "UTC"}, "level, encryption or time zone changed"),
+        ({}, {"password": PASSWORD}, "level, encryption or time zone changed"),
+        ({"password": PASSWORD}, {}, "the password changed"),
+        ({"password": PASSWORD}, {"password": "other"}, "the password changed"),
+        (
+            {"password": PASSWORD},
+            {"password": PASSWORD, "hide_names": True},
+            "level, encryption or time zone changed",
+        ),
+        ({"password": PASSWORD, "hide_names": True}, {}, "the password changed"),
+        ({}, {"full_every": timedelta(hours=23)}, "everything was last read on"),
+    ],
+)
+def test_another_password_level_or_layout_has_everything_read(
+    tree: Path, then: dict[str, object], now: dict[str, object], reason: str
+) -> None:
+    first = build(tree, "1.zip", FIRST, **then)  # type: ignore[arg-type]
+    second = build(tree, "2.zip", FIRST + DAY, first, **now)  # type: ignore[arg-type]
+    assert second.carried == 0
+    assert reason in second.full_because
+
+
+def test_everything_is_read_again_after_so_many_days(tree: Path) -> None:
+    archive = build(tree, "0.zip", FIRST)
+    carried = []
+    for day in range(1, 6):
+        when = FIRST + day * DAY
+        archive = build(tree, f"{day}.zip", when, archive, full_every=timedelta(days=2))
+        carried.append(bool(archive.carried))
+    assert carried == [True, True, False, True, True]
+
+
+def _flipped(path: Path) -> Iterator[int]:
+    """Flip one bit at a time, at places all over a file."""
+    whole = path.read_bytes()
+    for place in (*range(0, len(whole), len(whole) // 12), len(whole) - 1):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x10
+        path.write_bytes(damaged)
+        yield place
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("layout", ["plain", "members", "hidden"])
+def test_a_flipped_bit_in_the_earlier_archive_never_reaches_the_next(
+    tree: Path, layout: str
+) -> None:
+    password = None if layout == "plain" else PASSWORD
+    hidden = layout == "hidden"
+    for path in tree.glob("src/[3-8]/*"):
+        path.unlink()
+    first = build(tree, "1.zip", FIRST, password=password, hide_names=hidden)
+    expected = contents(first, password)
+    for place in _flipped(first.path):
+        target = f"next-{place}.zip"
+        second = build(tree, target, FIRST + DAY, first, password=password, hide_names=hidden)
+        assert contents(second, password) == expected
+        second.path.unlink()
+
+
+def test_an_earlier_archive_that_is_cut_short_or_none_is_not_used(tree: Path) -> None:
+    first = build(tree, "1.zip", FIRST)
+    whole = first.path.read_bytes()
+    for number, content in enumerate((b"", b"PK", whole[: len(whole) // 2], whole[:-1])):
+        first.path.write_bytes(content)
+        second = build(tree, f"next-{number}.zip", FIRST + DAY, first)
+        assert second.carried == 0
+        assert "cannot be used" in second.full_because
+
+
+def test_a_foreign_zip_is_not_used(tree: Path) -> None:
+    foreign = tree.parent / "foreign.zip"
+    with zipfile.ZipFile(foreign, "w") as made:
+        made.writestr("a", "b")
+    header = build(tree, "1.zip", FIRST)
+    foreign.replace(header.path)
+    assert build(tree, "2.zip", FIRST + DAY, header).carried == 0
+
+
+NAMES = st.sampled_from(["a", "b", "c/a", "c/b", "c/d/e", "ä", "z.jpg", "big"])
+CONTENT = st.sampled_from([b"", b"x", b"text " * 300, os.urandom(4000), b"ab" * 800_000])
+EDIT = st.tuples(st.sampled_from(["write", "touch", "remove", "rename", "mode"]), NAMES, CONTENT)
+
+
+def _edit(root: Path, edits: list[tuple[str, str, bytes]]) -> None:
+    for action, name, content in edits:
+        path = root / name
+        if action == "write" or not path.is_file():
+            if not path.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        elif action == "touch":
+            _age(path)
+        elif action == "remove":
+            path.unlink()
+        elif action == "rename":
+            path.rename(root / "moved")
+        else:
+            path.chmod(0o600)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.lists(EDIT, max_size=6), min_size=2, max_size=4),
+    st.sampled_from([(None, False), (PASSWORD, False), (PASSWORD, True)]),
+)
+def test_with_members_carried_over_it_always_equals_a_full_one(
+    tmp_path_factory: pytest.TempPathFactory,
+    nights: list[list[tuple[str, str, bytes]]],
+    layout: tuple[str | None, bool],
+) -> None:
+    password, hidden = layout
+    root = tmp_path_factory.mktemp("night") / "root"
+    root.mkdir()
+    (root / "always").write_text("there")
+    archive: Archive | None = None
+    for number, edits in enumerate(nights):
+        _edit(root, edits)
+        when = FIRST + number * DAY
+        options = {"password": password, "hide_names": hidden}
+        archive = build(root, f"{number}.zip", when, archive, **options)  # type: ignore[arg-type]
+        full = build(root, f"{number}-full.zip", when, **options)  # type: ignore[arg-type]
+        assert contents(archive, password) == contents(full, password)
