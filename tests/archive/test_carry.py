@@ -71,16 +71,13 @@ def _read(opened: zipfile.ZipFile) -> dict[str, tuple[int, bytes]]:
     infos = [info for info in opened.infolist() if not info.filename.endswith("RESTORE.txt")]
     found = {info.filename: (info.external_attr, opened.read(info)) for info in infos}
     del found[".backupd/manifest.json"]
-    listed = {member["path"]: member for member in manifest["members"]}
-    assert len(listed) == len(found)
-    for info in infos[:-1]:
-        member = listed[info.orig_filename.rstrip("/")]
+    members = manifest["members"]
+    assert len(members) == len(found)
+    for info, member in zip(infos[:-1], members, strict=True):
+        data = found[info.filename][1]
         if member["kind"] != "directory":
-            data = found[info.filename][1]
-            assert (member["size"], member["sha256"]) == (
-                len(data),
-                hashlib.sha256(data).hexdigest(),
-            )
+            digest = hashlib.sha256(data).hexdigest()
+            assert (member["size"], member["sha256"]) == (len(data), digest)
     return found
 
 
@@ -131,7 +128,7 @@ def _age(path: Path) -> None:
         lambda path: path.write_text("another"),
         lambda path: path.chmod(0o600),
         lambda path: os.utime(path, ns=(0, LONG_AGO + 1)),
-        lambda path: path.rename(f"{path}x").with_suffix("").write_text("x"),
+        lambda path: (path.rename(f"{path}x"), path.write_text("x")),
     ],
 )
 def test_whatever_changed_is_read_again(tree: Path, change: Callable[[Path], object]) -> None:
