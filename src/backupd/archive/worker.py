@@ -5,7 +5,6 @@ backupd.archive.worker`, and imports as little as it can.
 """
 
 import os
-import signal
 import sys
 from zoneinfo import ZoneInfo
 
@@ -16,9 +15,6 @@ from backupd.archive.slots import SharedMemory, Slot
 
 def main(memory: int, slots: int, inbox: int, outbox: int) -> None:
     """Work until the inbox is closed, which it also is when the parent dies."""
-    # Ctrl-C and systemd's SIGTERM reach the whole group: the parent decides when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     shared = SharedMemory(memory, slots)
     level, zone, password = shared.setup()
     encoder = Encoder(level=level, password=password, zone=ZoneInfo(zone))

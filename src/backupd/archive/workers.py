@@ -35,6 +35,7 @@ steps, whatever the workers' own order was.
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -87,6 +88,9 @@ class Workers:
         inbox, self._inbox = os.pipe()
         self._outboxes: dict[int, subprocess.Popen[bytes]] = {}
         self._poll = select.poll()
+        # Workers inherit the mask and keep it: Ctrl-C and systemd's SIGTERM reach the whole group,
+        # and the parent decides when to stop.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             for _ in range(count):
                 self._start(slots, inbox)
@@ -96,6 +100,7 @@ class Workers:
                 f"The archive engine's workers cannot be started: {error.strerror}."
             ) from error
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.close(inbox)
 
     def _start(self, slots: int, inbox: int) -> None:
@@ -145,7 +150,7 @@ class Workers:
             if isinstance(step, Request):
                 slot = self._free_slot()
                 slot.put(step.ask(slot))
-                os.write(self._inbox, bytes([slot.number]))
+                self._tell(slot)
                 self._waiting.append((step, slot))
             else:
                 self._waiting.append((step, None))
@@ -153,6 +158,13 @@ class Workers:
                 self._finish_first()
         while self._waiting:
             self._finish_first()
+
+    def _tell(self, slot: Slot) -> None:
+        try:
+            os.write(self._inbox, bytes([slot.number]))
+        except BrokenPipeError:  # every worker is dead
+            while True:
+                self._listen()
 
     def _free_slot(self) -> Slot:
         while not self._free:
