@@ -68,7 +68,7 @@ class Corpora:
                 rows = (
                     (
                         f"customer-{self._random.randrange(100_000)}@example.org",
-                        self._random.randbytes(48),
+                        self._random.randbytes(16),
                         self._cut(self._random.randrange(60, 400)).decode(errors="replace"),
                         self._random.random() * 1000,
                         1_700_000_000 + self._random.randrange(50_000_000),
