@@ -1,0 +1,128 @@
+"""A boto3 client that speaks to every engine, with its exceptions translated.
+
+Checksums are ours: each request carries digests that were worked out from the file, so the
+library must not add its own. With its default it sends them as trailers over HTTPS, which
+Ceph (411) and Swift (501) refuse; hence `when_required`, which needs no setting by the user.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.config import Config
+
+from backupd.destinations.s3_bucket import S3Bucket, S3Tuning
+from backupd.destinations.s3_content import PartBody
+from backupd.destinations.s3_errors import Request, code_of, translated
+from backupd.errors import DestinationError
+from backupd.ports import Clock
+
+_CHUNK = 1024 * 1024
+
+
+class S3Client:
+    """The requests that the driver makes; raises DestinationError and ObjectNotFoundError."""
+
+    def __init__(self, destination: str, bucket: S3Bucket, tuning: S3Tuning, clock: Clock) -> None:
+        self._destination = destination
+        self._bucket = bucket.name
+        self._clock = clock
+        self._where = _host(bucket.endpoint_url) or "AWS"
+        with self._translated("opening"):
+            self._boto = _open(bucket, tuning)
+        self._where = _host(self._boto.meta.endpoint_url)
+        self.where = f"{self._where}/{bucket.name}"
+        self._boto.meta.events.register("before-send.s3", _begin_sending)
+
+    def call(self, operation: str, **parameters: object) -> Mapping[str, Any]:
+        """Make one request on the bucket; `operation` and parameters are boto3's."""
+        with self._translated(operation, str(parameters.get("Key", ""))):
+            answer: Mapping[str, Any] = getattr(self._boto, operation)(
+                Bucket=self._bucket, **parameters
+            )
+        return answer
+
+    def pages(self, operation: str, **parameters: object) -> Iterator[Mapping[str, Any]]:
+        """Make as many requests as a long listing needs."""
+        key = str(parameters.get("Key", ""))
+        with self._translated(operation, key):
+            pages = iter(
+                self._boto.get_paginator(operation).paginate(Bucket=self._bucket, **parameters)
+            )
+        while True:
+            with self._translated(operation, key):
+                page: Mapping[str, Any] | None = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    def read(self, key: str, start: int, length: int | None) -> Iterator[bytes]:
+        """Give an object's bytes as they come, in chunks; the connection is closed at the end."""
+        if length == 0:
+            return
+        last = "" if length is None else start + length - 1
+        span = {"Range": f"bytes={start}-{last}"} if start or length is not None else {}
+        try:
+            answer = self.call("get_object", Key=key, **span)
+        except DestinationError as error:
+            if code_of(error) == "InvalidRange":  # nothing follows `start`
+                return
+            raise
+        stream = answer["Body"]
+        try:
+            if span and not str(answer.get("ContentRange", "")).startswith(f"bytes {start}-"):
+                raise DestinationError(
+                    f"'{self._destination}': the server cannot read a part of an object.",
+                    hint="backupd needs an S3 server that knows the Range header.",
+                )
+            while True:
+                with self._translated("get_object", key):
+                    data: bytes = stream.read(_CHUNK)
+                if not data:
+                    return
+                yield data
+        finally:
+            stream.close()
+
+    def _translated(self, operation: str, key: str = "") -> Any:  # noqa: ANN401
+        request = Request(
+            destination=self._destination,
+            bucket=self._bucket,
+            where=self._where,
+            operation=operation,
+            key=key,
+        )
+        return translated(request, self._clock)
+
+
+def _open(bucket: S3Bucket, tuning: S3Tuning) -> Any:  # noqa: ANN401  (boto3 has no types)
+    session = boto3.session.Session(
+        profile_name=bucket.profile or None,
+        region_name=bucket.region or None,
+        aws_access_key_id=bucket.access_key_id or None,
+        aws_secret_access_key=bucket.secret_access_key or None,
+        aws_session_token=bucket.session_token or None,
+    )
+    config = Config(
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"mode": "standard", "total_max_attempts": tuning.attempts},
+        connect_timeout=tuning.connect_timeout,
+        read_timeout=tuning.read_timeout,
+        max_pool_connections=tuning.parts_at_once + 2,
+        s3={"addressing_style": bucket.addressing_style},
+        user_agent_appid="backupd",
+    )
+    return session.client("s3", endpoint_url=bucket.endpoint_url or None, config=config)
+
+
+def _begin_sending(request: AWSPreparedRequest, **_: object) -> None:
+    if isinstance(request.body, PartBody):
+        request.body.begin_sending()
+
+
+def _host(url: str) -> str:
+    """Return a URL's host and port, and never the credentials that somebody put into it."""
+    return urlsplit(url).netloc.rpartition("@")[2]
