@@ -85,6 +85,8 @@ class CopyStarted:
     destination: str
     key: str
     size: int
+    late: bool = False
+    """Whether an earlier run could not deliver it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,16 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolHolds:
+    """After a delivery, archives stay in the spool, for the destinations that lack them."""
+
+    archives: int
+    size: int
+    """Bytes of all of them."""
+    waiting_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftoversSwept:
     """What dead runs had left behind is gone."""
 
@@ -125,5 +137,6 @@ Event = (
     | CopyStarted
     | CopyEnded
     | Progressed
+    | SpoolHolds
     | LeftoversSwept
 )

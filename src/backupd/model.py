@@ -192,6 +192,17 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpooledArchive:
+    """A finished archive that waits in the spool, by what its delivery needs to know."""
+
+    name: str
+    path: Path
+    size: int
+    sha256: str
+    scope: Scope = Scope.FULL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
     """One object at a destination."""
 
@@ -220,6 +231,8 @@ class Copy:
 
     destination: str
     key: str
+    scope: Scope = Scope.FULL
+    """How much of the backup set the archive holds."""
     required: bool = True
     stored: StoredObject | None = None
     """None if the delivery failed."""
@@ -238,6 +251,9 @@ class BackupReport:
 
     archive: Archive
     copies: tuple[Copy, ...]
+    """Of this archive."""
+    late: tuple[Copy, ...] = ()
+    """Of earlier archives, to destinations that had missed them."""
     finished_at: datetime
 
     @property
@@ -245,5 +261,22 @@ class BackupReport:
         """Partial when a required copy or a member is missing; failed when no copy was made."""
         if not any(copy.succeeded for copy in self.copies):
             return Outcome.FAILED
-        everywhere = all(copy.succeeded for copy in self.copies if copy.required)
+        everywhere = all(copy.succeeded for copy in (*self.copies, *self.late) if copy.required)
         return Outcome.SUCCEEDED if everywhere and self.archive.complete else Outcome.PARTIAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """How the delivery of what waited in the spool came out."""
+
+    copies: tuple[Copy, ...]
+    finished_at: datetime
+
+    @property
+    def outcome(self) -> Outcome:
+        """Partial when some required copies were made, failed when none was."""
+        required = [copy for copy in self.copies if copy.required]
+        if all(copy.succeeded for copy in required):
+            return Outcome.SUCCEEDED
+        made = any(copy.succeeded for copy in required)
+        return Outcome.PARTIAL if made else Outcome.FAILED

@@ -60,6 +60,12 @@ def checksum_key(archive_key: str) -> str:
     return archive_key + ".sha256"
 
 
+def is_of_set(set_name: str, key: str, zone: tzinfo) -> bool:
+    """Tell whether a key is an archive of this set, or the checksum beside one."""
+    archive = key.removesuffix(checksum_key(""))
+    return archive_time(set_name, archive, zone) is not None
+
+
 def dump_path(kind: str, name: str, when: datetime, zone: tzinfo, extension: str) -> str:
     """Name a dump inside an archive: `db-dumps/<kind>-<name>-<timestamp>.<ext>`."""
     return f"db-dumps/{kind}-{name}-{when.astimezone(zone).strftime(_STAMP)}.{extension}"

@@ -59,7 +59,11 @@ class Destination(Protocol):
         ...
 
     def store(self, key: str, path: Path, *, on_progress: Progress) -> StoredObject:
-        """Bring the file at `path` here under `key`; refuse if something else is there."""
+        """Bring the file at `path` here under `key`.
+
+        If the same bytes are there already, that is success, so that a try may follow a try
+        whose end is not known; if something else is there, it is refused.
+        """
         ...
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:

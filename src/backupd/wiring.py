@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,12 +19,14 @@ from backupd.lock import SetLock
 from backupd.logs import Redactor
 from backupd.model import Scope
 from backupd.operations.backup import DatabaseSource, TakeBackup
-from backupd.operations.deliver import Delivery
+from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
-from backupd.ports import Clock, Destination, Observer, Source
+from backupd.places import Places
+from backupd.ports import Clock, Observer, Source
 from backupd.settings import Loaded
-from backupd.settings.places import Database, LocalDestination
+from backupd.settings.places import Database, LocalDestination, S3Destination
 from backupd.settings.schema import Destination as DestinationSettings
+from backupd.spool import Spool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class App:
         self.lock = SetLock(self.state / "lock")
         self.redactor = Redactor(_secrets(self.settings))
         self._places = self._all_places(base)
+        self._stopping = threading.Event()
 
     def performer(self, observe: Observer) -> Performer:
         """Make the one that runs operations on this set."""
@@ -88,11 +92,33 @@ class App:
             UnknownNameError: a name is none of a destination.
         """
         _refuse_unknown("destination", only_to, self._places)
+        places = Places(
+            settings=self.settings,
+            set_name=self.set_name,
+            zone=self.zone,
+            state=self.state,
+            clock=self.clock,
+            stopping=self._stopping,
+        )
         return [
-            Delivery(destination=_destination(name, place), required=place.required)
+            places.delivery(name, place)
             for name, place in self._places.items()
             if not only_to or name in only_to
         ]
+
+    def deliver(self, only_to: Sequence[str] = ()) -> Deliver:
+        """Make the operation that delivers what waits in the spool, and what sisters lack.
+
+        Raises:
+            UnknownNameError: a name is none of a destination.
+        """
+        return Deliver(
+            spool=Spool(path=self.spool, set_name=self.set_name, zone=self.zone),
+            deliveries=self.deliveries(only_to),
+            clock=self.clock,
+            awaited=frozenset(name for name, place in self._places.items() if place.required),
+            stopping=self._stopping,
+        )
 
     def backup(self, request: BackupRequest) -> TakeBackup:
         """Make the operation that takes a backup.
@@ -108,12 +134,11 @@ class App:
             set_name=self.set_name,
             zone=self.zone,
             clock=self.clock,
-            spool=self.spool,
             files=None if request.only_db else self._files(request.exclude),
             databases=[]
             if request.only_files
             else [(name, self._database(name, databases[name])) for name in wanted],
-            deliveries=self.deliveries(request.only_to),
+            delivering=self.deliver(request.only_to),
             scope=request.scope,
             password=_plain(self.settings.archive_password),
             suffix=request.suffix,
@@ -162,20 +187,17 @@ class App:
         return source
 
     def _all_places(self, base: Path) -> dict[str, DestinationSettings]:
-        """Give the destinations by name: those that are set, else one under the state directory."""
-        if self.settings.destinations:
-            return dict(self.settings.destinations)
+        """Give the destinations by name: those that are set, else one under the state directory.
+
+        AWS_BUCKET adds one called s3 if no S3 destination is set.
+        """
+        places = dict(self.settings.destinations)
+        bucket = self.settings.aws.bucket
+        if bucket and not any(isinstance(place, S3Destination) for place in places.values()):
+            places.setdefault("s3", S3Destination(type="s3", bucket=bucket))
+        if places:
+            return places
         return {"local": LocalDestination(type="local", path=base / "backups")}
-
-
-def _destination(name: str, section: DestinationSettings) -> Destination:
-    if isinstance(section, LocalDestination):
-        from backupd.destinations.local import LocalDirectory  # noqa: PLC0415
-
-        return LocalDirectory(name=name, path=section.path)
-    raise SettingsError(
-        f"BACKUP_DESTINATIONS__{name.upper()}__TYPE: this version delivers to local directories."
-    )
 
 
 def _refuse_unknown(what: str, asked: Sequence[str], known: Mapping[str, object]) -> None:

@@ -31,6 +31,7 @@ from backupd.events import (
     OperationStarted,
     Progressed,
     SelectionStarted,
+    SpoolHolds,
 )
 from backupd.model import BackupReport, Outcome
 
@@ -71,12 +72,18 @@ class BackupLines:
 
     @_print.register
     def _(self, event: CopyStarted) -> None:
-        click.echo(f"Delivering to {event.destination}...")
+        what = f" {event.key}, which it lacks," if event.late else ""
+        click.echo(f"Delivering{what} to {event.destination}...")
 
     @_print.register
     def _(self, event: CopyEnded) -> None:
         if not event.copy.succeeded:
             click.echo(f"Not delivered to {event.copy.destination}: {event.copy.error}")
+
+    @_print.register
+    def _(self, event: SpoolHolds) -> None:
+        held = f"{event.archives} archives, {size(event.size)}"
+        click.echo(f"The spool keeps {held}, for: {', '.join(event.waiting_for)}")
 
     @_print.register
     def _(self, event: LeftoversSwept) -> None:

@@ -89,7 +89,7 @@ def _print_what_is_missing(report: "BackupReport") -> None:
         click.echo(f"Left out ({omission.reason}): {printable(omission.path)}", err=True)
     if len(missing) > _NAMED:
         click.echo(f"… and {len(missing) - _NAMED} more; the archive's manifest has all.", err=True)
-    for copy in report.copies:
+    for copy in (*report.copies, *report.late):
         if not copy.succeeded:
             click.echo(f"{copy.destination}: {copy.error}\n  {copy.hint}", err=True)
     for path in archive.changed_while_read:

@@ -35,14 +35,18 @@ class LocalDirectory:
     path: Path
 
     def store(self, key: str, path: Path, *, on_progress: Progress) -> StoredObject:
-        """Publish the file at `path` under `key`, all or nothing."""
+        """Publish the file at `path` under `key`, all or nothing; if it is there already, well."""
         target = self.path / key
         partial = self.path / f".{key}.{secrets.token_hex(4)}{_PARTIAL}"
         try:
             self.path.mkdir(mode=0o700, exist_ok=True)
             try:
                 digest = _bring(path, partial, on_progress)
-                _publish(partial, target)
+                try:
+                    _publish(partial, target)
+                except FileExistsError:
+                    if _digest(target) != digest:
+                        raise
             finally:
                 partial.unlink(missing_ok=True)
             _sync_directory(self.path)
@@ -144,7 +148,11 @@ def _bring(source: Path, partial: Path, on_progress: Progress) -> str:
         _copy(source, partial, on_progress)
     else:
         on_progress(source.stat().st_size)
-    with partial.open("rb") as file:
+    return _digest(partial)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -4,7 +4,7 @@ from functools import singledispatch
 
 import structlog
 
-from backupd.errors import BackupdError
+from backupd.errors import BackupdError, DestinationError
 from backupd.events import (
     ArchiveBuilt,
     ArchiveStarted,
@@ -16,6 +16,7 @@ from backupd.events import (
     OperationEnded,
     OperationFailed,
     OperationStarted,
+    SpoolHolds,
 )
 from backupd.model import BackupReport, Outcome
 
@@ -25,6 +26,11 @@ _log = structlog.get_logger("backupd")
 def log_event(event: Event) -> None:
     """Write the event to the log, if it is worth a line."""
     _logged(event)
+
+
+def log_retry(destination: str, error: DestinationError, seconds: float) -> None:
+    """Write that a destination failed and is tried again in so many seconds."""
+    _log.warning(f"trying again: {error}", destination=destination, seconds=round(seconds, 1))
 
 
 @singledispatch
@@ -103,6 +109,16 @@ def _(event: CopyEnded) -> None:
             backup=copy.key,
             hint=copy.hint,
         )
+
+
+@_logged.register
+def _(event: SpoolHolds) -> None:
+    _log.warning(
+        "the spool keeps archives for destinations that lack them",
+        archives=event.archives,
+        bytes=event.size,
+        waiting_for=list(event.waiting_for),
+    )
 
 
 @_logged.register

@@ -1,10 +1,12 @@
 """Keep the history: every operation that ended, and every copy that was confirmed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from backupd.events import Event, OperationEnded, OperationFailed
 from backupd.history import CopyRecord, History, Run
-from backupd.model import BackupReport, Outcome
+from backupd.model import BackupReport, Copy, DeliveryReport, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,26 @@ class Recorder:
                 )
             )
 
+    def _copied(self, copies: Sequence[Copy], at: datetime) -> None:
+        for copy in copies:
+            if copy.stored is not None:
+                record = CopyRecord(
+                    destination=copy.destination,
+                    key=copy.key,
+                    at=at,
+                    size=copy.stored.size,
+                    sha256=copy.stored.sha256,
+                    scope=copy.scope,
+                )
+                self.history.record_copy(record)
+
     def _ended(self, event: OperationEnded) -> None:
         report = event.report
         facts: dict[str, int | float | str] = {}
+        if isinstance(report, DeliveryReport):
+            self._copied(report.copies, event.at)
         if isinstance(report, BackupReport):
+            self._copied((*report.copies, *report.late), event.at)
             archive = report.archive
             facts = {
                 "backup": archive.name,
@@ -40,17 +58,6 @@ class Recorder:
                 "content_bytes": archive.content_bytes,
                 "members": archive.members,
             }
-            for copy in report.copies:
-                if copy.stored is not None:
-                    record = CopyRecord(
-                        destination=copy.destination,
-                        key=copy.key,
-                        at=event.at,
-                        size=archive.size,
-                        sha256=archive.sha256,
-                        scope=archive.scope,
-                    )
-                    self.history.record_copy(record)
         self.history.record_run(
             Run(
                 run_id=event.run_id,

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,12 +22,11 @@ from backupd.events import (
 )
 from backupd.model import Archive, ArchiveHeader, BackupReport, Member, Omission, Scope
 from backupd.naming import archive_name
-from backupd.operations.deliver import Delivery, deliver
+from backupd.operations.deliver import Deliver
 from backupd.ports import Clock, Observer, Source
 
 _PARTIAL = ".partial"
 _SCRATCH = "scratch"
-_FOREIGN_LEFTOVERS = timedelta(hours=1)
 
 DatabaseSource = Callable[[datetime, Path], Source]
 """Makes a database's source for a run: its moment, and a scratch directory to copy into."""
@@ -40,16 +39,20 @@ class TakeBackup:
     set_name: str
     zone: ZoneInfo
     clock: Clock
-    spool: Path
     files: Source | None
     databases: Sequence[tuple[str, DatabaseSource]]
-    deliveries: Sequence[Delivery]
+    delivering: Deliver
     scope: Scope = Scope.FULL
     password: str | None = None
     suffix: str = ""
     bytes_expected: int = 0
     """The size of the last archive: so much must be free in the spool."""
     name: str = "backup"
+
+    @property
+    def spool(self) -> Path:
+        """Where archives are built."""
+        return self.delivering.spool.path
 
     def run(self, observe: Observer) -> BackupReport:
         """Build first, deliver after.
@@ -59,16 +62,19 @@ class TakeBackup:
             ArchiveError: the archive cannot be built; nothing was delivered.
         """
         started_at = self.clock.now()
-        with self._spool(observe, started_at) as scratch:
+        with self._spool(observe) as scratch:
             archive = self._build(observe, started_at, scratch)
         observe(ArchiveBuilt(archive=archive))
-        copies = deliver(archive, self.deliveries, observe)
-        if all(copy.succeeded for copy in copies if copy.required):
-            archive.path.unlink()
-        return BackupReport(archive=archive, copies=tuple(copies), finished_at=self.clock.now())
+        delivered = replace(self.delivering, fresh=archive.name).run(observe)
+        return BackupReport(
+            archive=archive,
+            copies=tuple(copy for copy in delivered.copies if copy.key == archive.name),
+            late=tuple(copy for copy in delivered.copies if copy.key != archive.name),
+            finished_at=delivered.finished_at,
+        )
 
     @contextmanager
-    def _spool(self, observe: Observer, now: datetime) -> Iterator[Path]:
+    def _spool(self, observe: Observer) -> Iterator[Path]:
         """Make the spool ready, without what dead runs left; yield the run's scratch directory."""
         scratch = self.spool / _SCRATCH
         try:
@@ -92,20 +98,10 @@ class TakeBackup:
                 f"{self.bytes_expected:,}.",
                 hint="Free some space there, or set BACKUP_SPOOL to a larger file system.",
             )
-        self._sweep_destinations(observe, now)
         try:
             yield scratch
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-
-    def _sweep_destinations(self, observe: Observer, now: datetime) -> None:
-        for delivery in self.deliveries:
-            try:
-                swept = delivery.destination.sweep(now - _FOREIGN_LEFTOVERS)
-            except DestinationError:
-                continue  # its delivery will say what is wrong with it
-            if swept:
-                observe(LeftoversSwept(where=delivery.destination.name, names=tuple(swept)))
 
     def _build(self, observe: Observer, now: datetime, scratch: Path) -> Archive:
         items = list(self._items(observe, now, scratch))
@@ -134,6 +130,7 @@ class TakeBackup:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+        self.delivering.spool.record(archive)
         return replace(archive, path=_published(partial, self.spool / header.archive))
 
     def _items(
@@ -158,9 +155,9 @@ class TakeBackup:
     def _is_taken(self, name: str) -> bool:
         if (self.spool / name).exists():
             return True
-        for delivery in self.deliveries:
+        for delivery in self.delivering.deliveries:
             try:
-                if any(stored.key == name for stored in delivery.destination.list(name)):
+                if any(stored.key == name for stored in delivery.at_once.list(name)):
                     return True
             except DestinationError:
                 continue  # its delivery will say what is wrong with it

@@ -1,69 +1,160 @@
-"""Bring a built archive to every destination, each on its own."""
+"""Bring every archive to every destination that lacks it, from the spool or from a sister."""
 
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 
-from backupd.errors import DestinationError
-from backupd.events import CopyEnded, CopyStarted, Progressed
-from backupd.model import Archive, Copy, StoredObject
-from backupd.naming import checksum_key
-from backupd.ports import Destination, Observer
+from backupd.errors import ArchiveError, DestinationError
+from backupd.events import CopyEnded, SpoolHolds
+from backupd.model import Backup, Copy, DeliveryReport, SpooledArchive
+from backupd.operations.copying import Copying, Delivery, Standing, Wanted, as_backups
+from backupd.operations.side_by_side import side_by_side
+from backupd.operations.sisters import Gap, fetch, gaps
+from backupd.ports import Clock, Observer
+from backupd.spool import Spool
+
+__all__ = ["Deliver", "Delivery", "Wanted", "all_of_them"]
+
+
+def all_of_them(backups: Sequence[Backup]) -> Collection[str]:
+    """Want every backup."""
+    return {backup.key for backup in backups}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """A destination to deliver to; without its copy a backup is partial, unless not `required`."""
+class Deliver:
+    """Delivers to all destinations at the same time; one that fails does not hurt the others.
 
-    destination: Destination
-    required: bool = True
+    The spool lets go of an archive once every awaited destination has it.
+    """
 
+    spool: Spool
+    deliveries: Sequence[Delivery]
+    clock: Clock
+    awaited: Collection[str]
+    """Names of the destinations without whose copy an archive stays in the spool."""
+    wanted: Wanted = all_of_them
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the deliveries are to end; what waits before another try waits on it."""
+    fresh: str = ""
+    """The archive that this run built."""
+    name: str = "deliver"
 
-def deliver(archive: Archive, deliveries: Sequence[Delivery], observe: Observer) -> list[Copy]:
-    """Deliver to each destination in turn; one that fails does not hurt the others."""
-    return [_delivered(archive, delivery, observe) for delivery in deliveries]
+    def run(self, observe: Observer) -> DeliveryReport:
+        """Deliver what is missing.
 
-
-def _delivered(archive: Archive, delivery: Delivery, observe: Observer) -> Copy:
-    name = delivery.destination.name
-    observe(CopyStarted(destination=name, key=archive.name, size=archive.size))
-    stored, error, hint = None, "", ""
-    try:
-        stored = _store(archive, delivery.destination, observe)
-    except DestinationError as failure:
-        error, hint = str(failure), failure.hint
-    copy = Copy(
-        destination=name,
-        key=archive.name,
-        required=delivery.required,
-        stored=stored,
-        error=error,
-        hint=hint,
-    )
-    observe(CopyEnded(copy=copy))
-    return copy
-
-
-def _store(archive: Archive, destination: Destination, observe: Observer) -> StoredObject:
-    """Store archive and checksum; the copy must be what was built."""
-    done = 0
-
-    def on_progress(count: int) -> None:
-        nonlocal done
-        done += count
-        phase = f"delivering to {destination.name}"
-        observe(Progressed(phase=phase, done=done, total=archive.size))
-
-    stored = destination.store(archive.name, archive.path, on_progress=on_progress)
-    if (stored.size, stored.sha256) != (archive.size, archive.sha256):
-        destination.delete(archive.name)
-        raise DestinationError(
-            f"The copy at '{destination.name}' is not what was built; it was removed.",
-            hint="Check the disk or the network behind that destination; the next run tries again.",
+        Raises:
+            ArchiveError: the spool cannot be used.
+        """
+        self.stopping.clear()
+        archives = self.spool.archives()
+        standings = side_by_side(
+            {name: partial(copying.run, archives) for name, copying in self._copyings().items()},
+            observe,
+            self.stopping,
         )
-    with tempfile.TemporaryDirectory(dir=archive.path.parent, prefix=".checksum-") as folder:
-        beside = Path(folder) / checksum_key(archive.name)
-        beside.write_text(f"{archive.sha256}  {archive.name}\n", encoding="ascii")
-        destination.store(beside.name, beside, on_progress=lambda _: None)
-    return stored
+        copies = [copy for standing in standings.values() for copy in standing.copies]
+        self._let_go(archives, standings, observe)
+        copies += self._from_sisters(archives, standings, observe)
+        return DeliveryReport(copies=tuple(copies), finished_at=self.clock.now())
+
+    def _copyings(self) -> dict[str, Copying]:
+        return {
+            delivery.destination.name: Copying(
+                delivery=delivery,
+                spool=self.spool,
+                wanted=self.wanted,
+                clock=self.clock,
+                stopping=self.stopping,
+                fresh=self.fresh,
+            )
+            for delivery in self.deliveries
+        }
+
+    def _let_go(
+        self,
+        archives: Sequence[SpooledArchive],
+        standings: Mapping[str, Standing],
+        observe: Observer,
+    ) -> None:
+        """Empty the spool of what is everywhere, and of what is somewhere and too old to wait."""
+        sizes = {archive.name: archive.size for archive in archives}
+        current = {*self.wanted(as_backups(sizes, "", self.spool)), self.fresh}
+        staying: list[SpooledArchive] = []
+        waiting_for: set[str] = set()
+        for archive in archives:
+            somewhere = any(archive.name in (each.holds or {}) for each in standings.values())
+            lacking = {
+                name
+                for name in self.awaited
+                if name not in standings or archive.name not in standings[name].settled
+            }
+            if somewhere and (not lacking or archive.name not in current):
+                self.spool.remove(archive.name)
+            else:
+                staying.append(archive)
+                waiting_for |= lacking or set(standings)
+        if staying:
+            observe(
+                SpoolHolds(
+                    archives=len(staying),
+                    size=sum(archive.size for archive in staying),
+                    waiting_for=tuple(sorted(waiting_for)),
+                )
+            )
+
+    def _from_sisters(
+        self,
+        archives: Sequence[SpooledArchive],
+        standings: dict[str, Standing],
+        observe: Observer,
+    ) -> Iterator[Copy]:
+        """Fill the gaps that the spool could not, one archive after the other."""
+        copyings = self._copyings()
+        spooled = {archive.name for archive in archives}
+        down = {name for name, standing in standings.items() if standing.down}
+        for gap in gaps(standings, spooled, self.wanted, self.spool):
+            lacking = [name for name in gap.lacking if name not in down]
+            if not lacking:
+                continue
+            try:
+                archive = self._fetched(gap, observe)
+            except (ArchiveError, DestinationError) as error:
+                for name in lacking:
+                    copy = Copy(
+                        destination=name,
+                        key=gap.key,
+                        required=copyings[name].delivery.required,
+                        error=str(error),
+                        hint=error.hint,
+                    )
+                    observe(CopyEnded(copy=copy))
+                    yield copy
+                continue
+            brought = side_by_side(
+                {
+                    name: partial(copyings[name].bring, [archive], standings[name].holds or {})
+                    for name in lacking
+                },
+                observe,
+                self.stopping,
+            )
+            standings |= brought
+            down |= {name for name, standing in brought.items() if standing.down}
+            if all(gap.key in standing.settled for standing in brought.values()):
+                self.spool.remove(gap.key)
+            for standing in brought.values():
+                yield from standing.copies
+
+    def _fetched(self, gap: Gap, observe: Observer) -> SpooledArchive:
+        """Fetch from the first holder that can give it."""
+        destinations = {
+            delivery.destination.name: delivery.destination for delivery in self.deliveries
+        }
+        *others, last = gap.holders
+        for name in others:
+            with suppress(ArchiveError, DestinationError):
+                return fetch(gap, destinations[name], self.spool, observe)
+        return fetch(gap, destinations[last], self.spool, observe)

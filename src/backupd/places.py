@@ -1,0 +1,90 @@
+"""The settings of a destination → the destination, with its pace and its patience."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from backupd.errors import SettingsError
+from backupd.naming import is_of_set
+from backupd.observers.log import log_retry
+from backupd.operations.deliver import Delivery
+from backupd.ports import Clock, Destination
+from backupd.settings import Settings
+from backupd.settings.places import LocalDestination, S3Destination
+from backupd.settings.schema import Destination as Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Makes the destinations of one backup set; a driver is imported when it is needed."""
+
+    settings: Settings
+    set_name: str
+    zone: ZoneInfo
+    state: Path
+    clock: Clock
+    stopping: threading.Event
+    """Ends every wait when it is set."""
+
+    def delivery(self, name: str, place: Place) -> Delivery:
+        """Make a destination that keeps to its MAX_RATE and tries as often as RETRY says."""
+        from backupd.destinations.retrying import RetryingDestination  # noqa: PLC0415
+
+        hasty = self._paced(self._driver(name, place), place)
+        patient = RetryingDestination(
+            inner=hasty,
+            tries=self.settings.retry.tries,
+            delay=self.settings.retry.delay_seconds,
+            pause=self.stopping.wait,
+            on_failure=log_retry,
+        )
+        return Delivery(destination=patient, required=place.required, hasty=hasty)
+
+    def _paced(self, driver: Destination, place: Place) -> Destination:
+        if not place.max_rate:
+            return driver
+        from backupd.destinations.paced import Pace, PacedDestination  # noqa: PLC0415
+
+        pace = Pace(bytes_per_second=place.max_rate)
+        return PacedDestination(inner=driver, pace=pace, pause=self.stopping.wait)
+
+    def _driver(self, name: str, place: Place) -> Destination:
+        if isinstance(place, LocalDestination):
+            from backupd.destinations.local import LocalDirectory  # noqa: PLC0415
+
+            return LocalDirectory(name=name, path=place.path)
+        if isinstance(place, S3Destination):
+            return self._bucket(name, place)
+        raise SettingsError(
+            f"BACKUP_DESTINATIONS__{name.upper()}__TYPE: this version does not deliver by SFTP."
+        )
+
+    def _bucket(self, name: str, place: S3Destination) -> Destination:
+        from backupd.destinations.s3 import S3Destination as Driver  # noqa: PLC0415
+        from backupd.destinations.s3_bucket import S3Bucket, S3Keeping  # noqa: PLC0415
+
+        aws = self.settings.aws
+        secret = aws.secret_access_key.get_secret_value() if aws.secret_access_key else ""
+        return Driver(
+            name=name,
+            bucket=S3Bucket(
+                name=place.bucket,
+                endpoint_url=place.endpoint_url or "",
+                region=place.region or aws.default_region or "",
+                addressing_style=place.addressing_style,
+                profile=place.profile or "",
+                access_key_id="" if place.profile else aws.access_key_id or "",
+                secret_access_key="" if place.profile else secret,
+            ),
+            prefix=place.prefix,
+            keeping=S3Keeping(
+                storage_class=place.storage_class or "",
+                sse=place.sse or "",
+                sse_kms_key_id=place.sse_kms_key_id or "",
+                object_lock_days=place.object_lock_days or 0,
+            ),
+            resume_directory=self.state / "uploads" / name,
+            owns=lambda key: is_of_set(self.set_name, key, self.zone),
+            clock=self.clock,
+        )

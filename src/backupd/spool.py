@@ -1,0 +1,112 @@
+"""The spool: finished archives that wait until every destination has them."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from pathlib import Path
+
+from backupd.errors import ArchiveError
+from backupd.model import Archive, Scope, SpooledArchive
+from backupd.naming import archive_time
+
+_RECORD = ".spooled"
+_PARTIAL = ".partial"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spool:
+    """A directory of archives of one backup set, with a small record beside each.
+
+    Raises ArchiveError where the directory cannot be used.
+    """
+
+    path: Path
+    set_name: str
+    zone: tzinfo
+
+    def record(self, archive: Archive) -> None:
+        """Note what is known of an archive, before it gets its name in the spool."""
+        document = {"size": archive.size, "sha256": archive.sha256, "scope": archive.scope}
+        try:
+            record = self.path / (archive.name + _RECORD)
+            record.touch(mode=0o600)
+            record.write_text(json.dumps(document))
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def archives(self) -> list[SpooledArchive]:
+        """Give what waits here, the oldest first; an archive without a record is digested."""
+        try:
+            names = [path.name for path in self.path.glob("*.zip")]
+            found = [
+                (created_at, self._archive(name))
+                for name in names
+                if (created_at := archive_time(self.set_name, name, self.zone)) is not None
+            ]
+        except OSError as error:
+            raise self._unusable(error) from error
+        return [archive for _, archive in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
+
+    def take_in(self, wanted: SpooledArchive, chunks: Iterable[bytes]) -> SpooledArchive:
+        """Write an archive that comes from elsewhere, whole or not at all; `wanted` is checked.
+
+        Its SHA-256 may be "" where nobody knows it. Errors of `chunks` pass through.
+        """
+        partial = self.path / (wanted.name + _PARTIAL)
+        digest = hashlib.sha256()
+        try:
+            if shutil.disk_usage(self.path).free < wanted.size:
+                raise ArchiveError(
+                    f"The spool {self.path} has no room for {wanted.name} ({wanted.size:,} bytes).",
+                    hint="Free some space there, or set BACKUP_SPOOL to a larger file system.",
+                )
+            with partial.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                    digest.update(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+                size = file.tell()
+            if (size, digest.hexdigest()) != (wanted.size, wanted.sha256 or digest.hexdigest()):
+                raise ArchiveError(
+                    f"What was read of {wanted.name} is not what was kept there.",
+                    hint=f"Run 'backupd verify {wanted.name}' to see which copy is damaged.",
+                )
+            partial.rename(wanted.path)
+        except OSError as error:
+            raise self._unusable(error) from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return replace(wanted, sha256=digest.hexdigest())
+
+    def remove(self, name: str) -> None:
+        """Let go of an archive."""
+        try:
+            (self.path / name).unlink(missing_ok=True)
+            (self.path / (name + _RECORD)).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _archive(self, name: str) -> SpooledArchive:
+        path = self.path / name
+        size = path.stat().st_size
+        try:
+            document = json.loads((self.path / (name + _RECORD)).read_text())
+            scope, sha256 = Scope(document["scope"]), str(document["sha256"])
+            known = document["size"] == size
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            known = False
+        if not known:
+            with path.open("rb") as file:
+                scope, sha256 = Scope.FULL, hashlib.file_digest(file, "sha256").hexdigest()
+        return SpooledArchive(name=name, path=path, size=size, sha256=sha256, scope=scope)
+
+    def _unusable(self, error: OSError) -> ArchiveError:
+        return ArchiveError(
+            f"The spool {self.path} cannot be used: {error.strerror or error}.",
+            hint="Set BACKUP_SPOOL to a directory that backupd may write to.",
+        )
