@@ -98,9 +98,8 @@ class RetryingDestination:
 
         return tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.tries),
-            wait=tenacity.wait_exponential_jitter(
-                initial=self.delay, max=_LONGEST_PAUSE, jitter=self.delay
-            ),
+            wait=tenacity.wait_exponential(multiplier=self.delay, max=_LONGEST_PAUSE)
+            + tenacity.wait_random(0, self.delay),
             retry=tenacity.retry_if_exception(_may_go_better),
             before_sleep=tell,
             sleep=self._wait,
