@@ -51,6 +51,15 @@ class Spool:
             raise self._unusable(error) from error
         return [archive for _, archive in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
 
+    def forget_orphans(self) -> None:
+        """Remove records whose archive is not here: a run died before it had given it its name."""
+        try:
+            for record in self.path.glob(f"*{_RECORD}"):
+                if not record.with_name(record.name.removesuffix(_RECORD)).exists():
+                    record.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+
     def take_in(self, wanted: SpooledArchive, chunks: Iterable[bytes]) -> SpooledArchive:
         """Write an archive that comes from elsewhere, whole or not at all; `wanted` is checked.
 

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from backupd.destinations.local import LocalDirectory
+from backupd.destinations.paced import Pace, PacedDestination
+from backupd.destinations.retrying import RetryingDestination
+from backupd.destinations.s3 import S3Destination
 from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.ports import Destination
+from fakes.bucket import OwnBucket
 from fakes.destinations import MemoryDestination
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
@@ -24,7 +28,23 @@ def local(tmp_path: Path) -> LocalDirectory:
     return LocalDirectory(name="local", path=tmp_path / "not there yet")
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture
+def s3(bucket: OwnBucket, tmp_path: Path) -> S3Destination:
+    return bucket.destination(tmp_path / "uploads", prefix="backups/shop")
+
+
+@pytest.fixture
+def patient(local: LocalDirectory) -> RetryingDestination:
+    return RetryingDestination(inner=local, pause=lambda _: None)
+
+
+@pytest.fixture
+def paced(local: LocalDirectory) -> PacedDestination:
+    pace = Pace(bytes_per_second=10**12)
+    return PacedDestination(inner=local, pace=pace, pause=lambda _: None)
+
+
+@pytest.fixture(params=["memory", "local", "s3", "patient", "paced"])
 def destination(request: pytest.FixtureRequest) -> Destination:
     driver: Destination = request.getfixturevalue(request.param)
     return driver
@@ -115,6 +135,15 @@ def test_an_object_that_is_there_is_never_overwritten(
     with pytest.raises(DestinationError):
         store(destination, "shop-1.zip", tmp_path / "other")
     assert b"".join(destination.read("shop-1.zip")) == given.read_bytes()
+    assert keys(destination) == ["shop-1.zip"]
+
+
+def test_storing_the_same_again_succeeds_and_changes_nothing(
+    destination: Destination, given: Path
+) -> None:
+    store(destination, "shop-1.zip", given)
+    again = destination.store("shop-1.zip", given, on_progress=lambda _: None)
+    assert again.sha256 == hashlib.sha256(given.read_bytes()).hexdigest()
     assert keys(destination) == ["shop-1.zip"]
 
 

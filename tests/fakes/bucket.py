@@ -29,7 +29,7 @@ class OwnBucket:
         self.client.create_bucket(Bucket=self.name)
 
     @cached_property
-    def client(self) -> "boto3.client":  # type: ignore[valid-type]
+    def client(self) -> "boto3.client":
         """A client that goes straight to the server."""
         return boto3.client(
             "s3",

@@ -20,9 +20,9 @@ class MemoryDestination:
         self.objects: dict[str, bytes] = {}
 
     def store(self, key: str, path: Path, *, on_progress: Progress) -> StoredObject:
-        if key in self.objects:
-            raise DestinationError(f"{key} is there.")
         content = path.read_bytes()
+        if self.objects.get(key, content) != content:
+            raise DestinationError(f"{key} is there.")
         on_progress(len(content))
         self.objects[key] = content
         return self._stored(key)

@@ -16,8 +16,9 @@ from backupd.errors import ArchiveError, DumpError, SourceError
 from backupd.events import ArchiveBuilt, CopyEnded, LeftoversSwept, Progressed
 from backupd.model import Member, MemberKind, Omission, OmissionReason, Outcome, Scope
 from backupd.operations.backup import TakeBackup
-from backupd.operations.deliver import Delivery
+from backupd.operations.deliver import Deliver, Delivery
 from backupd.sources.files import FileTree
+from backupd.spool import Spool
 from fakes.clock import WoundClock
 from fakes.destinations import FailingDestination, MemoryDestination
 from fakes.listening import Listener, deaf
@@ -65,16 +66,24 @@ def memory() -> MemoryDestination:
     return MemoryDestination()
 
 
+def delivering(tmp_path: Path, *deliveries: Delivery) -> Deliver:
+    return Deliver(
+        spool=Spool(path=tmp_path / "spool", set_name="shop", zone=ZoneInfo("UTC")),
+        deliveries=deliveries,
+        clock=WoundClock(),
+        awaited=[each.destination.name for each in deliveries if each.required],
+    )
+
+
 @pytest.fixture
 def backup(root: Path, tmp_path: Path, memory: MemoryDestination) -> TakeBackup:
     return TakeBackup(
         set_name="shop",
         zone=ZoneInfo("UTC"),
         clock=WoundClock(),
-        spool=tmp_path / "spool",
         files=FileTree(root=root),
         databases=(),
-        deliveries=[Delivery(destination=memory)],
+        delivering=delivering(tmp_path, Delivery(destination=memory)),
     )
 
 
@@ -128,29 +137,68 @@ def test_a_name_that_is_taken_gets_a_number(backup: TakeBackup, memory: MemoryDe
 
 
 def test_a_dead_destination_does_not_hurt_the_other(
-    backup: TakeBackup, memory: MemoryDestination
+    backup: TakeBackup, memory: MemoryDestination, tmp_path: Path
 ) -> None:
     dead = FailingDestination(MemoryDestination("offsite"))
-    deliveries = [Delivery(destination=dead), Delivery(destination=memory)]
+    both = delivering(tmp_path, Delivery(destination=dead), Delivery(destination=memory))
     listener = Listener()
-    report = replace(backup, deliveries=deliveries).run(listener)
+    report = replace(backup, delivering=both).run(listener)
     assert report.outcome is Outcome.PARTIAL
     assert NAME in memory.objects
-    assert [event.copy.succeeded for event in listener.of(CopyEnded)] == [False, True]
-    assert left_in_spool(backup) == [NAME]
+    ended = {event.copy.destination: event.copy.succeeded for event in listener.of(CopyEnded)}
+    assert ended == {"offsite": False, "memory": True}
+    assert left_in_spool(backup) == [NAME, f"{NAME}.spooled"]
 
 
 def test_a_destination_that_is_not_required_makes_nothing_partial(
-    backup: TakeBackup, memory: MemoryDestination
+    backup: TakeBackup, memory: MemoryDestination, tmp_path: Path
 ) -> None:
     dead = FailingDestination(MemoryDestination("offsite"))
-    deliveries = [Delivery(destination=dead, required=False), Delivery(destination=memory)]
-    assert replace(backup, deliveries=deliveries).run(deaf).outcome is Outcome.SUCCEEDED
+    both = delivering(
+        tmp_path, Delivery(destination=dead, required=False), Delivery(destination=memory)
+    )
+    assert replace(backup, delivering=both).run(deaf).outcome is Outcome.SUCCEEDED
 
 
-def test_no_copy_at_all_is_a_failure(backup: TakeBackup) -> None:
+def test_no_copy_at_all_is_a_failure(backup: TakeBackup, tmp_path: Path) -> None:
     dead = Delivery(destination=FailingDestination(MemoryDestination()), required=False)
-    assert replace(backup, deliveries=[dead]).run(deaf).outcome is Outcome.FAILED
+    alone = delivering(tmp_path, dead)
+    assert replace(backup, delivering=alone).run(deaf).outcome is Outcome.FAILED
+
+
+def test_what_a_dead_destination_missed_is_brought_later_without_a_new_dump(
+    backup: TakeBackup, memory: MemoryDestination, tmp_path: Path
+) -> None:
+    """The dump says how often it was made; each archive holds the one of its own run."""
+    dumps = 0
+
+    @dataclass(frozen=True)
+    class CountedDump:
+        name: str = "main"
+
+        def members(self) -> Iterator[Member]:
+            nonlocal dumps
+            dumps += 1
+            text = str(dumps).encode()
+            yield Member(
+                path="db-dumps/x",
+                kind=MemberKind.DUMP,
+                mtime_ns=0,
+                mode=0o600,
+                stream=lambda: iter([text]),
+            )
+
+    offsite, clock = MemoryDestination("offsite"), WoundClock()
+    counted = replace(backup, clock=clock, databases=[("main", lambda _w, _s: CountedDump())])
+    for destination in (FailingDestination(offsite), FailingDestination(offsite), offsite):
+        both = delivering(tmp_path, Delivery(destination=destination), Delivery(destination=memory))
+        report = replace(counted, delivering=both).run(deaf)
+        clock.wind(days=1)
+    assert dumps == 3
+    assert report.outcome is Outcome.SUCCEEDED
+    assert len(report.late) == 2
+    assert offsite.objects == memory.objects
+    assert left_in_spool(backup) == []
 
 
 def test_what_is_left_out_makes_it_partial_unless_it_is_harmless(backup: TakeBackup) -> None:

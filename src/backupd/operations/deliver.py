@@ -49,6 +49,7 @@ class Deliver:
             ArchiveError: the spool cannot be used.
         """
         self.stopping.clear()
+        self.spool.forget_orphans()
         archives = self.spool.archives()
         standings = side_by_side(
             {name: partial(copying.run, archives) for name, copying in self._copyings().items()},
