@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
+from botocore.exceptions import PartialCredentialsError
 
 from backupd.destinations.s3_bucket import S3Bucket, S3Tuning
 from backupd.destinations.s3_content import PartBody
@@ -98,6 +99,8 @@ class S3Client:
 
 
 def _open(bucket: S3Bucket, tuning: S3Tuning) -> Any:  # noqa: ANN401  (boto3 has no types)
+    if bool(bucket.access_key_id) != bool(bucket.secret_access_key):
+        raise PartialCredentialsError(provider="the settings", cred_var="the other half")
     session = boto3.session.Session(
         profile_name=bucket.profile or None,
         region_name=bucket.region or None,

@@ -72,9 +72,11 @@ def _from_answer(error: ClientError, request: Request, clock: Clock) -> Destinat
     answer = error.response.get("ResponseMetadata", {})
     status = int(answer.get("HTTPStatusCode", 0))
     headers: Mapping[str, str] = answer.get("HTTPHeaders", {})
-    if code in _NOT_FOUND_CODES or (status == _NOT_FOUND and code not in advice.BY_CODE):
-        return ObjectNotFoundError(f"There is no {request.key} at '{request.destination}'.")
     found = advice.BY_CODE.get(code)
+    if found is None and (code in _NOT_FOUND_CODES or status == _NOT_FOUND):
+        if request.key:
+            return ObjectNotFoundError(f"There is no {request.key} at '{request.destination}'.")
+        found = advice.NO_BUCKET
     if found is None and code.startswith("KMS."):
         found = advice.KMS_KEY
     if found is None and status >= _SERVER_ERROR:
