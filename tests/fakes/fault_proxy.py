@@ -4,6 +4,7 @@ import socket
 import ssl
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -106,11 +107,12 @@ class FaultProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._plan: Plan = nothing
         self.seen: list[Seen] = []
-        self.body_bytes = 0
-        """Bytes of request bodies that reached the proxy."""
+        self.received: Counter[str] = Counter()
+        """Bytes of request bodies that reached the proxy, by path."""
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -140,7 +142,12 @@ class FaultProxy:
         with self._lock:
             self._plan = plan
             self.seen = []
-            self.body_bytes = 0
+            self.received = Counter()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until what was seen or received makes a condition true."""
+        with self._changed:
+            assert self._changed.wait_for(condition, timeout=60)
 
     def _listen(self) -> None:
         while not self.closing.is_set():
@@ -183,12 +190,14 @@ class FaultProxy:
         with self._lock:
             seen = Seen(len(self.seen) + 1, method, target, headers)
             self.seen.append(seen)
+            self._changed.notify_all()
             return self._plan(seen)
 
-    def count(self, size: int) -> None:
+    def count(self, target: str, size: int) -> None:
         """Count bytes of a request's body."""
-        with self._lock:
-            self.body_bytes += size
+        with self._changed:
+            self.received[target.partition("?")[0]] += size
+            self._changed.notify_all()
 
 
 class _Exchange:
@@ -230,10 +239,10 @@ class _Exchange:
                 if not line.lower().startswith(b"expect:")
             )
         self._server.sendall(head)
-        self._pass_request(int(headers.get("content-length", 0)), mishap)
+        self._pass_request(target, int(headers.get("content-length", 0)), mishap)
         return self._pass_reply(method, mishap)
 
-    def _pass_request(self, length: int, mishap: Mishap) -> None:
+    def _pass_request(self, target: str, length: int, mishap: Mishap) -> None:
         done = 0
         while done < length:
             size = mishap.at if mishap.fault is Fault.TRICKLE else _PIECE
@@ -244,7 +253,7 @@ class _Exchange:
             piece = self._requests.read1(min(size, length - done))
             if not piece:
                 raise _CutError
-            self._proxy.count(len(piece))
+            self._proxy.count(target, len(piece))
             if mishap.fault is Fault.FLIP_REQUEST:
                 piece = _flipped(piece, mishap.at - done)
             self._server.sendall(piece)

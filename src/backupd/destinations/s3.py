@@ -107,7 +107,7 @@ class S3Destination:
         client.call("delete_object", Key=self._prefix + key)
 
     def sweep(self, before: datetime) -> Sequence[str]:
-        """Abort this set's uploads that were begun before that moment."""
+        """Abort this set's uploads that nobody has gone on with since that moment."""
         client, uploader = self._open()
         swept: list[str] = []
         remembered = {upload.upload_id: upload for upload in self._resume.all()}
@@ -115,12 +115,12 @@ class S3Destination:
             for found in page.get("Uploads", []):
                 key = found["Key"].removeprefix(self._prefix)
                 known = remembered.get(found["UploadId"])
-                begun = known.started_at if known else found["Initiated"]
-                if self._owns(key) and begun < before:
+                alive_at = known.last_tried_at if known else found["Initiated"]
+                if self._owns(key) and alive_at < before:
                     uploader.abort(found["Key"], found["UploadId"])
                     swept.append(key)
         for upload in remembered.values():
-            if upload.started_at < before:
+            if upload.last_tried_at < before:
                 self._resume.forget(upload.key)
         return swept
 

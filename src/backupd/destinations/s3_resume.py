@@ -22,7 +22,7 @@ class Upload:
     smallest_part: int
     checksums: bool
     """Whether the server takes SHA-256 checksums with the parts."""
-    started_at: datetime
+    last_tried_at: datetime
 
 
 class ResumeDirectory:
@@ -41,7 +41,7 @@ class ResumeDirectory:
     def save(self, upload: Upload) -> None:
         """Remember an upload; durable when it returns."""
         written = self._file(upload.key).with_suffix(".partial")
-        document = asdict(upload) | {"started_at": upload.started_at.isoformat()}
+        document = asdict(upload) | {"last_tried_at": upload.last_tried_at.isoformat()}
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
             with written.open("w") as file:
@@ -70,4 +70,5 @@ class ResumeDirectory:
 
 def _parse(text: str) -> Upload:
     document = json.loads(text)
-    return Upload(**document | {"started_at": datetime.fromisoformat(document["started_at"])})
+    last_tried_at = datetime.fromisoformat(document["last_tried_at"])
+    return Upload(**document | {"last_tried_at": last_tried_at})

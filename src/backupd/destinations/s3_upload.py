@@ -6,7 +6,7 @@ request is tried first, and what a server does not understand is left out from t
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -121,6 +121,7 @@ class Uploader:
                         arrived[part.number] = found
         except ObjectNotFoundError:
             return None
+        self._resume.save(replace(upload, last_tried_at=self._clock.now()))
         return upload, arrived
 
     def _is_of(self, upload: Upload, key: str, content: Content) -> bool:
@@ -148,7 +149,7 @@ class Uploader:
             sha256=content.sha256,
             smallest_part=self._tuning.smallest_part,
             checksums=answer.get("ChecksumAlgorithm") == "SHA256",
-            started_at=self._clock.now(),
+            last_tried_at=self._clock.now(),
         )
         self._resume.save(upload)
         return upload
