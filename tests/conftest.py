@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from fakes.bucket import OwnBucket
+from fakes.fault_proxy import FaultProxy
+from fakes.moto_server import MotoServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,23 @@ def make_program(folder: Path) -> Program:
         DESTINATIONS__HERE__PATH=str(program.backups),
     )
     return program
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[MotoServer]:
+    with MotoServer() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(moto: MotoServer) -> OwnBucket:
+    return OwnBucket(url=moto.url)
+
+
+@pytest.fixture
+def proxy(moto: MotoServer) -> Iterator[FaultProxy]:
+    with FaultProxy(moto.port) as proxy:
+        yield proxy
 
 
 def names(folder: Path, endings: Sequence[str] = (".zip",)) -> list[str]:

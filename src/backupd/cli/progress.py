@@ -82,8 +82,9 @@ class BackupLines:
 
     @_print.register
     def _(self, event: SpoolHolds) -> None:
-        held = f"{event.archives} archives, {size(event.size)}"
-        click.echo(f"The spool keeps {held}, for: {', '.join(event.waiting_for)}")
+        archives = f"{event.archives} archive{'s' if event.archives > 1 else ''}"
+        waiting_for = ", ".join(event.waiting_for)
+        click.echo(f"The spool keeps {archives} ({size(event.size)}) for {waiting_for}")
 
     @_print.register
     def _(self, event: LeftoversSwept) -> None:

@@ -1,0 +1,136 @@
+"""`backupd run` to a bucket as its user meets it: dead servers, killed programs, late copies."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from conftest import Done, Program
+from fakes.bucket import OwnBucket
+from fakes.fault_proxy import Fault, FaultProxy, Mishap, Seen, nothing
+
+MEBIBYTE = 1024 * 1024
+PART = 8 * MEBIBYTE
+
+
+@pytest.fixture
+def offsite(program: Program, bucket: OwnBucket, proxy: FaultProxy) -> OwnBucket:
+    """A second destination, in a bucket behind the proxy."""
+    program.set(
+        DESTINATIONS__OFFSITE__TYPE="s3",
+        DESTINATIONS__OFFSITE__BUCKET=bucket.name,
+        DESTINATIONS__OFFSITE__PREFIX="backups/",
+        DESTINATIONS__OFFSITE__ENDPOINT_URL=proxy.url,
+        DESTINATIONS__OFFSITE__REGION="us-east-1",
+        DESTINATIONS__OFFSITE__ADDRESSING_STYLE="path",
+        RETRY__DELAY_SECONDS="0",
+    )
+    program.lines += ["AWS_ACCESS_KEY_ID=access", "AWS_SECRET_ACCESS_KEY=secret-of-the-bucket"]
+    program.set()
+    return bucket
+
+
+def keys(bucket: OwnBucket) -> list[str]:
+    entries = bucket.client.list_objects_v2(Bucket=bucket.name).get("Contents", [])
+    return [entry["Key"] for entry in entries]
+
+
+def here(program: Program) -> list[str]:
+    return sorted(f"backups/{name}" for name in os.listdir(program.backups))
+
+
+def run(program: Program, *arguments: str) -> tuple[Done, dict[str, object]]:
+    done = program("run", "--json", *arguments)
+    report: dict[str, object] = json.loads(done.out)
+    return done, report
+
+
+def test_a_backup_is_in_the_bucket_and_is_listed(program: Program, offsite: OwnBucket) -> None:
+    done = program("run")
+    assert (done.code, done.err) == (0, "")
+    assert keys(offsite) == here(program)
+    assert [row["count"] for row in json.loads(program("list", "--json").out)] == [1, 1]
+
+
+def test_the_guide_s_own_names_are_enough(program: Program, bucket: OwnBucket) -> None:
+    program.lines = [line for line in program.lines if "DESTINATIONS" not in line]
+    program.lines += [
+        "AWS_ACCESS_KEY_ID=access",
+        "AWS_SECRET_ACCESS_KEY=secret",
+        "AWS_DEFAULT_REGION=us-east-1",
+        f"AWS_BUCKET={bucket.name}",
+    ]
+    program.set()
+    environment = {**program.environment, "AWS_ENDPOINT_URL": bucket.url}
+    done = subprocess.run(program.command("run"), env=environment, check=False)
+    assert done.returncode == 0
+    assert len(keys(bucket)) == 2
+
+
+def test_a_dead_bucket_is_said_to_be_and_gets_what_it_missed_when_it_is_back(
+    program: Program, offsite: OwnBucket, proxy: FaultProxy
+) -> None:
+    proxy.plan(lambda _: Mishap(Fault.REFUSE))
+    done = program("run")
+    assert done.code == 3
+    assert "offsite: 'offsite': the connection to 127.0.0.1" in done.err
+    assert "The spool keeps 1 archive (" in done.out
+    assert "secret-of-the-bucket" not in done.err + done.out
+    assert keys(offsite) == []
+    waiting = program.state / "shop" / "spool"
+    assert len(list(waiting.glob("*.zip"))) == 1
+
+    proxy.plan(nothing)
+    done, report = run(program)
+    assert (done.code, report["outcome"]) == (0, "succeeded")
+    assert len(keys(offsite)) == 4
+    assert keys(offsite) == here(program)
+    assert list(waiting.iterdir()) == []
+
+
+def test_only_to_leaves_the_others_out_until_the_next_run(
+    program: Program, offsite: OwnBucket
+) -> None:
+    assert run(program, "--only-to", "here")[0].code == 0
+    assert keys(offsite) == []
+    assert run(program)[0].code == 0
+    assert keys(offsite) == here(program)
+    assert len(keys(offsite)) == 4
+
+
+def part_of(seen: Seen) -> int:
+    _, _, number = seen.target.partition("partNumber=")
+    return int(number.partition("&")[0] or 0)
+
+
+def test_after_kill_9_in_mid_upload_the_next_run_sends_only_what_is_missing(
+    program: Program, offsite: OwnBucket, proxy: FaultProxy
+) -> None:
+    """200 MiB; 12 parts of 8 MiB arrive, and the program dies with 4 more under way."""
+    (program.root / "big").write_bytes(os.urandom(200 * MEBIBYTE))
+    proxy.plan(lambda seen: Mishap(Fault.STALL, MEBIBYTE) if part_of(seen) > 12 else None)
+    process = program.start("run")
+    stalled = range(13, 17)
+    proxy.wait_until(
+        lambda: (
+            {part_of(seen) for seen in proxy.seen} >= set(stalled)
+            and sum(proxy.received.values()) >= 12 * PART
+        )
+    )
+    process.kill()
+    process.communicate()
+    assert keys(offsite) == []
+    [waiting] = (program.state / "shop" / "spool").glob("*.zip")
+    missing = waiting.stat().st_size - 12 * PART
+
+    proxy.plan(nothing)
+    done, report = run(program, "--exclude", "big")
+    assert (done.code, report["outcome"]) == (0, "succeeded")
+    resent = proxy.received[f"/{offsite.name}/backups/{waiting.name}"]
+    assert missing <= resent <= missing + 40 * MEBIBYTE
+    assert keys(offsite) == here(program)
+    assert keys(offsite).count(f"backups/{waiting.name}") == 1
+    held = offsite.client.head_object(Bucket=offsite.name, Key=f"backups/{waiting.name}")
+    assert held["ContentLength"] == (program.backups / waiting.name).stat().st_size
+    assert not offsite.client.list_multipart_uploads(Bucket=offsite.name).get("Uploads")
