@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_a_part_that_the_server_has_damaged_is_sent_again(
 ) -> None:
     flipped = Mishap(Fault.FLIP_REQUEST, 1000)
     proxy.plan(lambda seen: flipped if part_of(seen) == 3 else None)
-    with pytest.raises(DestinationError, match=r"Part 3 of .* arrived damaged") as raised:
+    with pytest.raises(DestinationError, match="arrived damaged") as raised:
         store(restarted(), file)
     assert raised.value.temporary
     proxy.plan(nothing)
@@ -148,7 +149,7 @@ def test_a_record_of_another_bucket_is_not_used(
     proxy.plan(without_part(2))
     with pytest.raises(DestinationError):
         store(restarted(), file)
-    elsewhere = OwnBucket(url=bucket.url)
+    elsewhere = replace(bucket, name=f"{bucket.name}-2")
     store(elsewhere.destination(tmp_path / "state"), file)
     assert held(elsewhere) == file.read_bytes()
 

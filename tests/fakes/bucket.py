@@ -40,20 +40,30 @@ class OwnBucket:
             config=Config(s3={"addressing_style": "path"}),
         )
 
+    def settings(self, url: str = "") -> S3Bucket:
+        """Say where the bucket is, perhaps by way of a proxy at `url`."""
+        return S3Bucket(
+            name=self.name,
+            endpoint_url=url or self.url,
+            region="us-east-1",
+            addressing_style="path",
+            access_key_id=self.access_key_id,
+            secret_access_key=self.secret_access_key,
+        )
+
     def destination(
-        self, state: Path, *, url: str = "", prefix: str = "", tuning: S3Tuning = QUICK
+        self,
+        state: Path,
+        *,
+        url: str = "",
+        prefix: str = "",
+        tuning: S3Tuning = QUICK,
+        settings: S3Bucket | None = None,
     ) -> S3Destination:
-        """Make a destination in this bucket, perhaps by way of a proxy at `url`."""
+        """Make a destination in this bucket; `settings` go before `url`."""
         return S3Destination(
             name="s3",
-            bucket=S3Bucket(
-                name=self.name,
-                endpoint_url=url or self.url,
-                region="us-east-1",
-                addressing_style="path",
-                access_key_id=self.access_key_id,
-                secret_access_key=self.secret_access_key,
-            ),
+            bucket=settings or self.settings(url),
             prefix=prefix,
             keeping=S3Keeping(),
             resume_directory=state,
