@@ -55,7 +55,8 @@ class Ceph:
     def __enter__(self) -> Self:
         # Paths of admin sockets may have 107 bytes at the most, so the folder's must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="ceph-", dir="/tmp"))
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, tuple[str, ...]] = {}
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         try:
@@ -93,25 +94,39 @@ class Ceph:
         self._start("ceph-osd", "-i", number)
         self._start("radosgw", "-n", "client.rgw.a")
         keys = [f"--access-key={self.access_key_id}", f"--secret-key={self.secret_access_key}"]
-        self._run("radosgw-admin", "user", "create", "--uid=u", "--display-name=u", *keys)
+        self._admit("radosgw-admin", "user", "create", "--uid=u", "--display-name=u", *keys)
         self._wait_for_the_gateway()
 
+    def _admit(self, *command: str) -> None:
+        """Make the user; meanwhile start again what died, as a new OSD may ("wrong fsid")."""
+        deadline = time.monotonic() + 100
+        with subprocess.Popen(
+            self._with_configuration(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as admission:
+            while admission.poll() is None:
+                if time.monotonic() > deadline:
+                    admission.kill()
+                for name, process in list(self._processes.items()):
+                    if process.poll() is not None:
+                        self._start(*self._commands[name])
+                time.sleep(0.1)
+        assert admission.returncode == 0, "Ceph could not be brought up"
+
     def _wait_for_the_gateway(self) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 100
         while time.monotonic() < deadline:
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
                 return
-            assert all(process.poll() is None for process in self._processes), "Ceph died"
             time.sleep(0.1)
         raise TimeoutError("the gateway did not answer")
 
     def _start(self, *command: str) -> None:
-        with (self._folder / f"{command[0]}.out").open("wb") as output:
-            self._processes.append(
-                subprocess.Popen(
-                    [*self._with_configuration(command), "-f"], stdout=output, stderr=output
-                )
+        name = command[0]
+        self._commands[name] = command
+        with (self._folder / f"{name}.out").open("ab") as output:
+            self._processes[name] = subprocess.Popen(
+                [*self._with_configuration(command), "-f"], stdout=output, stderr=output
             )
 
     def _run(self, *command: str) -> str:
@@ -131,7 +146,7 @@ class Ceph:
         return [program, "-c", str(self._folder / "ceph.conf"), *arguments]
 
     def _end(self) -> None:
-        for process in reversed(self._processes):
+        for process in reversed(self._processes.values()):
             process.kill()
             process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -13,7 +13,7 @@ from backupd.destinations.s3 import S3Destination
 from backupd.destinations.s3_bucket import S3Bucket, S3Keeping, S3Tuning
 
 MEBIBYTE = 1024 * 1024
-QUICK = S3Tuning(smallest_part=MEBIBYTE, attempts=1, connect_timeout=5, read_timeout=5)
+QUICK = S3Tuning(smallest_part=MEBIBYTE, attempts=1, connect_timeout=30, read_timeout=30)
 
 
 @dataclass(frozen=True, kw_only=True)
