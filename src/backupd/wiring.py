@@ -81,7 +81,7 @@ class App:
     def catalogs(self) -> list[Catalog]:
         """Give the backups of every destination."""
         return [
-            Catalog(destination=delivery.destination, set_name=self.set_name, zone=self.zone)
+            Catalog(destination=delivery.at_once, set_name=self.set_name, zone=self.zone)
             for delivery in self.deliveries()
         ]
 

@@ -59,13 +59,14 @@ class OwnBucket:
         prefix: str = "",
         tuning: S3Tuning = QUICK,
         settings: S3Bucket | None = None,
+        keeping: S3Keeping | None = None,
     ) -> S3Destination:
         """Make a destination in this bucket; `settings` go before `url`."""
         return S3Destination(
             name="s3",
             bucket=settings or self.settings(url),
             prefix=prefix,
-            keeping=S3Keeping(),
+            keeping=keeping or S3Keeping(),
             resume_directory=state,
             owns=lambda key: key.startswith("shop-"),
             clock=SystemClock(),
