@@ -134,3 +134,20 @@ def test_after_kill_9_in_mid_upload_the_next_run_sends_only_what_is_missing(
     held = offsite.client.head_object(Bucket=offsite.name, Key=f"backups/{waiting.name}")
     assert held["ContentLength"] == (program.backups / waiting.name).stat().st_size
     assert not offsite.client.list_multipart_uploads(Bucket=offsite.name).get("Uploads")
+
+
+def test_sigterm_ends_a_run_whose_server_has_fallen_silent(
+    program: Program, offsite: OwnBucket, proxy: FaultProxy
+) -> None:
+    """No reply will ever come, and no time-out is waited for; the next run delivers."""
+    (program.root / "big").write_bytes(os.urandom(20 * MEBIBYTE))
+    proxy.plan(lambda seen: Mishap(Fault.STALL, MEBIBYTE) if part_of(seen) else None)
+    process = program.start("run")
+    proxy.wait_until(lambda: sum(proxy.received.values()) >= MEBIBYTE)
+    process.terminate()
+    process.communicate(timeout=50)
+    assert process.returncode == 130
+    proxy.plan(nothing)
+    assert run(program)[0].code == 0
+    assert keys(offsite) == here(program)
+    assert len(keys(offsite)) == 4

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backupd.destinations.s3_bucket import S3Bucket, S3Keeping, S3Tuning
-from backupd.destinations.s3_content import Content, examine
+from backupd.destinations.s3_content import Content
 from backupd.destinations.s3_resume import ResumeDirectory
 from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.model import StoredObject
@@ -58,14 +58,13 @@ class S3Destination:
         What is there already is left alone; if it is the same file, that is success.
         """
         try:
-            content = examine(path, self._tuning.smallest_part, on_progress)
+            return self._stored_whole(key, Content(path, self._tuning.smallest_part), on_progress)
         except OSError as error:
-            raise DestinationError(
-                f"The file to deliver cannot be read ({error}).",
-                hint="Check the health of the disk that holds BACKUP_SPOOL.",
-            ) from error
+            raise _unreadable(error) from error
+
+    def _stored_whole(self, key: str, content: Content, on_progress: Progress) -> StoredObject:
         if self._find(key) is not None:
-            return self._the_same_there(key, content)
+            return self._the_same_there(key, content, on_progress)
         client, uploader = self._open()
         try:
             answer = uploader.send(self._prefix + key, content, on_progress)
@@ -73,9 +72,9 @@ class S3Destination:
             # A reply may be lost after the write was done, and the library's next try is then
             # refused because of our own object: what counts is what stands there.
             with suppress(DestinationError):
-                return self._the_same_there(key, content)
+                return self._the_same_there(key, content, on_progress)
             raise
-        stored = self._confirmed(key, content, answer)
+        stored = self._confirmed(key, content, answer, on_progress)
         if stored is None:
             client.call("delete_object", Key=self._prefix + key)
             raise DestinationError(
@@ -150,8 +149,8 @@ class S3Destination:
         entries: Sequence[Mapping[str, Any]] = answer.get("Contents", [])
         return next((entry for entry in entries if entry["Key"] == whole_key), None)
 
-    def _the_same_there(self, key: str, content: Content) -> StoredObject:
-        stored = self._confirmed(key, content, {})
+    def _the_same_there(self, key: str, content: Content, on_progress: Progress) -> StoredObject:
+        stored = self._confirmed(key, content, {}, on_progress)
         if stored is None:
             raise DestinationError(
                 f"'{self.name}' already keeps something else under the name {key}, which stays.",
@@ -160,19 +159,20 @@ class S3Destination:
         return stored
 
     def _confirmed(
-        self, key: str, content: Content, answer: Mapping[str, Any]
+        self, key: str, content: Content, answer: Mapping[str, Any], on_progress: Progress
     ) -> StoredObject | None:
         """Return the object if it is there and certainly holds `content`; else None."""
         entry = self._find(key)
         if entry is None or entry["Size"] != content.size:
             return None
+        sha256 = content.sha256(on_progress)
         certain = (
             content.confirmed_by(answer)
             or content.confirmed_by(entry)
             or content.confirmed_by(self._head(key))
-            or self._sha256_read_back(key) == content.sha256
+            or self._sha256_read_back(key) == sha256
         )
-        return self._stored(entry, content.sha256) if certain else None
+        return self._stored(entry, sha256) if certain else None
 
     def _head(self, key: str) -> Mapping[str, Any]:
         client, _ = self._open()
@@ -191,3 +191,11 @@ class S3Destination:
             modified_at=entry["LastModified"].astimezone(UTC),
             sha256=sha256,
         )
+
+
+def _unreadable(error: OSError) -> DestinationError:
+    """Say that the file to deliver cannot be read."""
+    return DestinationError(
+        f"The file to deliver cannot be read ({error}).",
+        hint="Check the health of the disk that holds BACKUP_SPOOL.",
+    )

@@ -1,4 +1,4 @@
-"""A file as S3 wants it: cut into parts, each with the digests that the server must confirm.
+"""A file as S3 wants it: cut into parts, with the digests that the server must confirm.
 
 A file becomes one object in at most 10,000 parts, the limit of S3 ("Amazon S3 multipart upload
 limits"). Part sizes depend on the file's size alone, so that a later try cuts the same file into
@@ -7,8 +7,8 @@ the same parts, finds those that arrived, and can tell whether a finished object
 
 import base64
 import hashlib
-import os
 import re
+import threading
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ from backupd.ports import Progress
 
 MOST_PARTS = 10_000
 _MEBIBYTE = 1024 * 1024
-_PIECE = 256 * 1024
+_PIECE = 128 * 1024
+_SIGN_OF_LIFE = 0.5
 _MD5_ETAG = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
 
 
@@ -31,34 +32,52 @@ class Part:
     number: int
     start: int
     length: int
-    sha256: bytes
 
 
 class Content:
-    """What a file holds, known by its digests; MD5s are worked out only when asked for."""
+    """What a file holds, known by its digests, each of which is worked out when it is needed.
 
-    def __init__(self, path: Path, parts: tuple[Part, ...], sha256: str) -> None:
+    The digest of the whole is worked out in a thread of its own while parts are on their way.
+    Raises OSError where the file cannot be read.
+    """
+
+    def __init__(self, path: Path, smallest_part: int) -> None:
         self.path = path
-        self.parts = parts
-        self.sha256 = sha256
-        """Hexadecimal, of the whole file."""
-        self.size = sum(part.length for part in parts)
+        self.size = path.stat().st_size
+        self.parts = cut(self.size, smallest_part)
+        self._sha256s: dict[int, bytes] = {}
         self._md5s: dict[int, bytes] = {}
+        self._whole = Part(number=0, start=0, length=self.size)
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._digest_whole, daemon=True)
+        self._thread.start()
 
-    def md5(self, part: Part) -> bytes:
+    def sha256(self, on_progress: Progress = lambda _: None) -> str:
+        """Return the file's SHA-256 in hexadecimal; while it waits, it gives signs of life."""
+        while self._thread.is_alive():
+            self._thread.join(_SIGN_OF_LIFE)
+            on_progress(0)
+        if self._failure:
+            raise self._failure
+        return self._sha256s[self._whole.number].hex()
+
+    def sha256_of(self, part: Part) -> bytes:
+        """Return a part's SHA-256."""
+        if part.number not in self._sha256s:
+            self._sha256s[part.number] = self._digest(part, hashlib.sha256())
+        return self._sha256s[part.number]
+
+    def md5_of(self, part: Part) -> bytes:
         """Return a part's MD5, the only digest that every S3 server knows."""
         if part.number not in self._md5s:
-            digest = hashlib.md5(usedforsecurity=False)
-            with self.path.open("rb") as file:
-                _feed(file, part.start, part.length, digest)
-            self._md5s[part.number] = digest.digest()
+            self._md5s[part.number] = self._digest(part, hashlib.md5(usedforsecurity=False))
         return self._md5s[part.number]
 
     def etag(self) -> str:
         """Return the ETag of the object where ETags are MD5s: of the MD5s, if in parts."""
         if len(self.parts) == 1:
-            return self.md5(self.parts[0]).hex()
-        together = hashlib.md5(b"".join(map(self.md5, self.parts)), usedforsecurity=False)
+            return self.md5_of(self.parts[0]).hex()
+        together = hashlib.md5(b"".join(map(self.md5_of, self.parts)), usedforsecurity=False)
         return f"{together.hexdigest()}-{len(self.parts)}"
 
     def checksums(self) -> frozenset[str]:
@@ -66,9 +85,9 @@ class Content:
 
         The second is the "composite" checksum, with or without the number of parts after it.
         """
-        together = hashlib.sha256(b"".join(part.sha256 for part in self.parts)).digest()
+        together = hashlib.sha256(b"".join(map(self.sha256_of, self.parts))).digest()
         composite = base64_of(together)
-        whole = base64_of(bytes.fromhex(self.sha256))
+        whole = base64_of(bytes.fromhex(self.sha256()))
         return frozenset({whole, composite, f"{composite}-{len(self.parts)}"})
 
     def confirmed_by(self, answer: Mapping[str, object]) -> bool:
@@ -86,9 +105,27 @@ class Content:
         if answer.get("Size", part.length) != part.length:
             return False
         if checksum := answer.get("ChecksumSHA256"):
-            return checksum == base64_of(part.sha256)
+            return checksum == base64_of(self.sha256_of(part))
         etag = _md5_etag(answer)
-        return (etag == self.md5(part).hex()) if etag else None
+        return (etag == self.md5_of(part).hex()) if etag else None
+
+    def _digest_whole(self) -> None:
+        try:
+            self.sha256_of(self._whole)
+        except OSError as error:
+            self._failure = error
+
+    def _digest(self, part: Part, digest: "hashlib._Hash") -> bytes:
+        left = part.length
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(part.start)
+            while left:
+                piece = file.read(min(left, _PIECE))
+                if not piece:
+                    raise OSError(f"{self.path} became shorter while it was read")
+                digest.update(piece)
+                left -= len(piece)
+        return digest.digest()
 
 
 class PartBody:
@@ -111,11 +148,15 @@ class PartBody:
         self._sending = True
 
     def read(self, amount: int = -1) -> bytes:
-        """Read on, at most to the part's end."""
+        """Read on, at most to the part's end.
+
+        More may come than was asked for: 128 KiB, since the library asks for 16 KiB at a time,
+        and sending those costs more than the network. It takes what it gets.
+        """
         left = self._part.length - self._position
         try:
             self._file.seek(self._part.start + self._position)
-            data = self._file.read(left if amount < 0 else min(amount, left))
+            data = self._file.read(left if amount < 0 else min(max(amount, _PIECE), left))
             if self._sending and data:
                 self._on_progress(len(data))
         except (OSError, BackupdError) as error:
@@ -140,22 +181,13 @@ def part_size(size: int, smallest: int) -> int:
     return max(smallest, -(-needed // _MEBIBYTE) * _MEBIBYTE)
 
 
-def examine(path: Path, smallest_part: int, on_progress: Progress) -> Content:
-    """Read a file once and digest it; reports 0 bytes moved now and then, as a sign of life.
-
-    Raises OSError if it cannot be read.
-    """
-    whole = hashlib.sha256()
-    parts: list[Part] = []
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        step = part_size(size, smallest_part)
-        for number, start in enumerate(range(0, max(size, 1), step), start=1):
-            digest, length = hashlib.sha256(), min(step, size - start)
-            _feed(file, start, length, digest, whole)
-            parts.append(Part(number=number, start=start, length=length, sha256=digest.digest()))
-            on_progress(0)
-    return Content(path, tuple(parts), whole.hexdigest())
+def cut(size: int, smallest_part: int) -> tuple[Part, ...]:
+    """Cut a file of a size into parts; an empty one is one empty part."""
+    step = part_size(size, smallest_part)
+    return tuple(
+        Part(number=number, start=start, length=min(step, size - start))
+        for number, start in enumerate(range(0, max(size, 1), step), start=1)
+    )
 
 
 def base64_of(digest: bytes) -> str:
@@ -168,15 +200,3 @@ def _md5_etag(answer: Mapping[str, object]) -> str:
     etag = str(answer.get("ETag", "")).strip('"')
     encrypted_by_key = "kms" in str(answer.get("ServerSideEncryption", ""))
     return etag if _MD5_ETAG.fullmatch(etag) and not encrypted_by_key else ""
-
-
-def _feed(file: BinaryIO, start: int, length: int, *digests: "hashlib._Hash") -> None:
-    """Feed a range of a file to digests, in pieces; OSError if the file has become shorter."""
-    file.seek(start)
-    while length:
-        piece = file.read(min(length, _PIECE))
-        if not piece:
-            raise OSError(f"{file.name} became shorter while it was read")
-        for digest in digests:
-            digest.update(piece)
-        length -= len(piece)

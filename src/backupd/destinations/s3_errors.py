@@ -47,11 +47,6 @@ def translated(request: Request, clock: Clock) -> Iterator[None]:
     try:
         yield
     except CancelledError as error:
-        if isinstance(error.__cause__, OSError):
-            raise DestinationError(
-                f"The file to deliver cannot be read ({error.__cause__}).",
-                hint="Check the health of the disk that holds BACKUP_SPOOL.",
-            ) from error
         raise error.__cause__ or error from None
     except ClientError as error:
         raise _from_answer(error, request, clock) from error

@@ -11,15 +11,12 @@ from backupd.errors import DestinationError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A multipart upload that was begun: whose, of what, and how."""
+    """A multipart upload that was begun; what it is of, the digests of its parts tell."""
 
     upload_id: str
     where: str
     """Endpoint and bucket: the same upload means nothing elsewhere."""
     key: str
-    sha256: str
-    """Of the whole file, hexadecimal."""
-    smallest_part: int
     checksums: bool
     """Whether the server takes SHA-256 checksums with the parts."""
     last_tried_at: datetime

@@ -78,13 +78,14 @@ class Uploader:
         (part,) = content.parts
 
         def put(dialect: Dialect) -> Mapping[str, Any]:
+            checksum = {"ChecksumSHA256": base64_of(content.sha256_of(part))}
             with content.path.open("rb") as file:
                 return self._client.call(
                     "put_object",
                     Key=key,
                     Body=PartBody(file, part, on_progress),
-                    ContentMD5=base64_of(content.md5(part)),
-                    **({"ChecksumSHA256": base64_of(part.sha256)} if dialect.checksums else {}),
+                    ContentMD5=base64_of(content.md5_of(part)),
+                    **(checksum if dialect.checksums else {}),
                     **_unless_there(dialect),
                     **self._object_parameters(),
                 )
@@ -94,7 +95,7 @@ class Uploader:
     def _send_in_parts(
         self, key: str, content: Content, on_progress: Progress
     ) -> Mapping[str, Any]:
-        upload, arrived = self._begun_before(key, content) or (self._begin(key, content), {})
+        upload, arrived = self._begun_before(key, content) or (self._begin(key), {})
         missing = [part for part in content.parts if part.number not in arrived]
 
         def send(part: Part, progress: Progress) -> Answer:
@@ -107,9 +108,9 @@ class Uploader:
         return answer
 
     def _begun_before(self, key: str, content: Content) -> tuple[Upload, dict[int, Answer]] | None:
-        """Find an upload of the same file, and those of its parts that the server has whole."""
+        """Find an upload that was begun, and those of its parts that are parts of this file."""
         upload = self._resume.load(key)
-        if upload is None or not self._is_of(upload, key, content):
+        if upload is None or (upload.where, upload.key) != (self._client.where, key):
             return None
         by_number = {part.number: part for part in content.parts}
         arrived: dict[int, Answer] = {}
@@ -124,15 +125,7 @@ class Uploader:
         self._resume.save(replace(upload, last_tried_at=self._clock.now()))
         return upload, arrived
 
-    def _is_of(self, upload: Upload, key: str, content: Content) -> bool:
-        return (upload.where, upload.key, upload.sha256, upload.smallest_part) == (
-            self._client.where,
-            key,
-            content.sha256,
-            self._tuning.smallest_part,
-        )
-
-    def _begin(self, key: str, content: Content) -> Upload:
+    def _begin(self, key: str) -> Upload:
         def create(dialect: Dialect) -> Mapping[str, Any]:
             return self._client.call(
                 "create_multipart_upload",
@@ -146,8 +139,6 @@ class Uploader:
             upload_id=answer["UploadId"],
             where=self._client.where,
             key=key,
-            sha256=content.sha256,
-            smallest_part=self._tuning.smallest_part,
             checksums=answer.get("ChecksumAlgorithm") == "SHA256",
             last_tried_at=self._clock.now(),
         )
@@ -159,9 +150,9 @@ class Uploader:
     ) -> Answer:
         # A server that ignores checksums still refuses a part whose MD5 is wrong.
         digest = (
-            {"ChecksumSHA256": base64_of(part.sha256)}
+            {"ChecksumSHA256": base64_of(content.sha256_of(part))}
             if upload.checksums
-            else {"ContentMD5": base64_of(content.md5(part))}
+            else {"ContentMD5": base64_of(content.md5_of(part))}
         )
         with content.path.open("rb") as file:
             answer = self._client.call(
