@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backupd.errors import BackupdError
-from backupd.history import CopyRecord, History, Run
+from backupd.history import ArchiveRecord, CopyRecord, History, Run
 from backupd.model import Outcome
 
 AT = datetime(2025, 11, 8, 1, tzinfo=UTC)
@@ -49,6 +49,19 @@ def test_the_last_success_is_no_failure_and_no_other_operation(history: History)
     history.record_run(a_run(4, operation="clean"))
     assert history.last_success("backup") == a_run(1)
     assert [run.run_id for run in history.runs("clean")] == ["run 4"]
+
+
+def test_the_run_noted_last_is_found_though_the_clock_went_back(history: History) -> None:
+    assert history.last_noted() is None
+    history.record_run(a_run(9))
+    history.record_run(a_run(1))
+    assert history.last_noted() == a_run(1)
+
+
+def test_what_is_known_of_an_archive_is_found_by_its_key(history: History) -> None:
+    archive = ArchiveRecord(key="a.zip", encrypted=True, dumps={"main": 5, "users": 7})
+    history.record_archive(archive)
+    assert history.archives() == {"a.zip": archive}
 
 
 def test_a_confirmed_copy_is_known_by_destination_and_key(history: History) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from backupd.errors import BackupdError
-from backupd.model import Archive, Copy, Outcome
+from backupd.model import Archive, Backup, Copy, Outcome
 
 
 class Report(Protocol):
@@ -119,6 +119,14 @@ class SpoolHolds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupRemoved:
+    """Clean removed a backup from its destination."""
+
+    backup: Backup
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftoversSwept:
     """What dead runs had left behind is gone."""
 
@@ -138,5 +146,6 @@ Event = (
     | CopyEnded
     | Progressed
     | SpoolHolds
+    | BackupRemoved
     | LeftoversSwept
 )

@@ -21,6 +21,9 @@ CREATE TABLE IF NOT EXISTS copies (
     destination TEXT NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL, size INTEGER NOT NULL,
     sha256 TEXT NOT NULL, scope TEXT NOT NULL, PRIMARY KEY (destination, key)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS archives (
+    key TEXT PRIMARY KEY, encrypted INTEGER NOT NULL, dumps TEXT NOT NULL
+) STRICT;
 """
 
 
@@ -47,6 +50,16 @@ class CopyRecord:
     size: int
     sha256: str
     scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveRecord:
+    """What is known of an archive that was built here, wherever its copies are."""
+
+    key: str
+    encrypted: bool
+    dumps: Mapping[str, int] = field(default_factory=dict)
+    """Plain bytes of each database's dump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,12 @@ class History:
         with self._open() as database:
             rows = database.execute(query, (*([operation] if operation else []), limit)).fetchall()
         return [_run(row) for row in rows]
+
+    def last_noted(self) -> Run | None:
+        """Give the run that was noted last, whatever the clock said then."""
+        with self._open() as database:
+            row = database.execute("SELECT * FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
+        return _run(row) if row else None
 
     def last_success(self, operation: str) -> Run | None:
         """Give the newest run of the operation that succeeded in full."""
@@ -112,6 +131,25 @@ class History:
             ).fetchall()
         return {
             row["key"]: CopyRecord(**{**dict(row), "at": datetime.fromisoformat(row["at"])})
+            for row in rows
+        }
+
+    def record_archive(self, archive: ArchiveRecord) -> None:
+        """Note what is known of an archive that was just built."""
+        with self._open() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO archives VALUES (?, ?, ?)",
+                (archive.key, archive.encrypted, json.dumps(dict(archive.dumps))),
+            )
+
+    def archives(self) -> dict[str, ArchiveRecord]:
+        """Give what is known of the archives that were built here, by key."""
+        with self._open() as database:
+            rows = database.execute("SELECT * FROM archives").fetchall()
+        return {
+            row["key"]: ArchiveRecord(
+                key=row["key"], encrypted=bool(row["encrypted"]), dumps=json.loads(row["dumps"])
+            )
             for row in rows
         }
 

@@ -42,7 +42,7 @@ def test_bytes_take_as_long_as_the_rate_says(tmp_path: Path, seconds: Seconds) -
     assert seconds.now == pytest.approx(110)
     assert moved == [5000]
     assert [stored.key for stored in destination.list("")] == ["key"]
-    destination.delete("key")
+    destination.delete(["key"])
     assert memory.objects == {}
 
 

@@ -1,6 +1,6 @@
 """What is tried again, how often and after which pauses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -64,7 +64,7 @@ def test_what_will_not_go_better_is_not_tried_again(memory: MemoryDestination, f
     with pytest.raises(DestinationError, match="is there"):
         patient.store("there", file, on_progress=lambda _: None)
     with pytest.raises(ObjectNotFoundError):
-        patient.delete("not there")
+        list(patient.read("not there"))
 
 
 def test_reading_goes_on_where_it_broke_off() -> None:
@@ -91,11 +91,14 @@ def test_reading_goes_on_where_it_broke_off() -> None:
 
 def test_an_object_that_a_failed_try_deleted_is_deleted() -> None:
     class LosesReplies(MemoryDestination):
-        def delete(self, key: str) -> None:
-            super().delete(key)
-            raise DestinationError("the reply was lost", temporary=True)
+        def delete(self, keys: Sequence[str]) -> Mapping[str, DestinationError]:
+            there = [key for key in keys if key in self.objects]
+            super().delete(keys)
+            if there:
+                raise DestinationError("the reply was lost", temporary=True)
+            return {}
 
     loses = LosesReplies()
     loses.objects["there"] = b""
-    RetryingDestination(inner=loses, pause=lambda _: None).delete("there")
+    RetryingDestination(inner=loses, pause=lambda _: None).delete(["there"])
     assert loses.objects == {}

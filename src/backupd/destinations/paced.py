@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from backupd.errors import DestinationError
 from backupd.model import StoredObject
-from backupd.ports import Destination, Progress
+from backupd.ports import Destination, Gauged, Gauges, Progress
 
 _SHORTEST_PAUSE = 0.02
 
@@ -63,9 +64,13 @@ class PacedDestination:
         """List."""
         return self.inner.list(prefix)
 
-    def delete(self, key: str) -> None:
+    def delete(self, keys: Sequence[str]) -> Mapping[str, DestinationError]:
         """Delete."""
-        self.inner.delete(key)
+        return self.inner.delete(keys)
+
+    def gauges(self, before: datetime) -> Gauges:
+        """Tell what the destination tells, if it does."""
+        return self.inner.gauges(before) if isinstance(self.inner, Gauged) else Gauges()
 
     def sweep(self, before: datetime) -> Sequence[str]:
         """Sweep."""

@@ -1,14 +1,14 @@
 """A destination that tries again what may go better the next time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from backupd.errors import DestinationError, ObjectNotFoundError
+from backupd.errors import DestinationError
 from backupd.model import StoredObject
-from backupd.ports import Destination, Progress
+from backupd.ports import Destination, Gauged, Gauges, Progress
 
 ResultT = TypeVar("ResultT")
 
@@ -64,22 +64,14 @@ class RetryingDestination:
         """List; all of it is known before the first is given."""
         yield from self._tried(lambda: [*self.inner.list(prefix)])
 
-    def delete(self, key: str) -> None:
-        """Delete; an object that is gone after a failed try was deleted by that try."""
-        failed_before = False
+    def delete(self, keys: Sequence[str]) -> Mapping[str, DestinationError]:
+        """Delete; what a failed try has deleted is no failure of the next."""
+        return self._tried(lambda: self.inner.delete(keys))
 
-        def delete() -> None:
-            nonlocal failed_before
-            try:
-                self.inner.delete(key)
-            except ObjectNotFoundError:
-                if not failed_before:
-                    raise
-            except DestinationError:
-                failed_before = True
-                raise
-
-        self._tried(delete)
+    def gauges(self, before: datetime) -> Gauges:
+        """Tell what the destination tells, if it does."""
+        inner = self.inner
+        return self._tried(lambda: inner.gauges(before)) if isinstance(inner, Gauged) else Gauges()
 
     def sweep(self, before: datetime) -> Sequence[str]:
         """Sweep."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from backupd.destinations.s3_bucket import S3Bucket, S3Keeping, S3Tuning
 from backupd.destinations.s3_content import Content
 from backupd.destinations.s3_resume import ResumeDirectory
-from backupd.errors import DestinationError, ObjectNotFoundError
+from backupd.errors import DestinationError
 from backupd.model import StoredObject
-from backupd.ports import Clock, Progress
+from backupd.ports import Clock, Gauges, Progress
 
 if TYPE_CHECKING:
     from backupd.destinations.s3_client import S3Client
@@ -98,12 +98,32 @@ class S3Destination:
                 if entry["Key"] != self._prefix:  # some consoles keep an empty object as a folder
                     yield self._stored(entry, "")
 
-    def delete(self, key: str) -> None:
-        """Remove the object; in a bucket with versions, its bytes stay as an older version."""
-        if self._find(key) is None:
-            raise ObjectNotFoundError(f"There is no {key} at '{self.name}'.")
+    def delete(self, keys: Sequence[str]) -> Mapping[str, DestinationError]:
+        """Remove the objects, a thousand with each request.
+
+        In a bucket with versions, their bytes stay as older versions.
+        """
         client, _ = self._open()
-        client.call("delete_object", Key=self._prefix + key)
+        failed = client.delete([self._prefix + key for key in keys])
+        return {key.removeprefix(self._prefix): error for key, error in failed.items()}
+
+    def gauges(self, before: datetime) -> Gauges:
+        """Tell the server's clock, and the uploads that nobody has gone on with since `before`."""
+        from backupd.destinations.s3_client import server_time_of  # noqa: PLC0415
+
+        client, _ = self._open()
+        remembered = {upload.upload_id: upload.last_tried_at for upload in self._resume.all()}
+        leftovers: list[str] = []
+        server_time: datetime | None = None
+        for page in client.pages("list_multipart_uploads", Prefix=self._prefix):
+            server_time = server_time or server_time_of(page)
+            for found in page.get("Uploads", []):
+                key = found["Key"].removeprefix(self._prefix)
+                alive_at = remembered.get(found["UploadId"], found["Initiated"])
+                if self._owns(key) and alive_at < before:
+                    leftovers.append(key)
+        ahead = server_time - self._clock.now() if server_time else None
+        return Gauges(clock_ahead=ahead, leftovers=tuple(leftovers))
 
     def sweep(self, before: datetime) -> Sequence[str]:
         """Abort this set's uploads that nobody has gone on with since that moment."""

@@ -5,22 +5,27 @@ library must not add its own. With its default it sends them as trailers over HT
 Ceph (411) and Swift (501) refuse; hence `when_required`, which needs no setting by the user.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
-from botocore.exceptions import PartialCredentialsError
+from botocore.exceptions import ClientError, PartialCredentialsError
 
 from backupd.destinations.s3_bucket import S3Bucket, S3Tuning
 from backupd.destinations.s3_content import PartBody
 from backupd.destinations.s3_errors import Request, code_of, translated
-from backupd.errors import DestinationError
+from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.ports import Clock
 
 _CHUNK = 1024 * 1024
+_MOST_IN_ONE_REQUEST = 1000
+"""Keys that DeleteObjects takes (Amazon S3 API Reference)."""
+_NO_BATCHES = frozenset({"MissingContentMD5", "NotImplemented", "MethodNotAllowed", "501"})
 
 
 class S3Client:
@@ -44,6 +49,47 @@ class S3Client:
                 Bucket=self._bucket, **parameters
             )
         return answer
+
+    def delete(self, keys: Sequence[str]) -> dict[str, DestinationError]:
+        """Delete objects; return those that are still there, each with its reason."""
+        failed: dict[str, DestinationError] = {}
+        for start in range(0, len(keys), _MOST_IN_ONE_REQUEST):
+            failed |= self._delete_together(keys[start : start + _MOST_IN_ONE_REQUEST])
+        return failed
+
+    def _delete_together(self, keys: Sequence[str]) -> dict[str, DestinationError]:
+        """Delete with one request; one by one where the server does not know that."""
+        objects = [{"Key": key} for key in keys]
+        try:
+            answer = self.call("delete_objects", Delete={"Objects": objects, "Quiet": True})
+        except DestinationError as error:
+            if code_of(error) not in _NO_BATCHES:
+                raise
+            return self._delete_one_by_one(keys)
+        return {
+            refused["Key"]: self._refusal(refused)
+            for refused in answer.get("Errors", [])
+            if refused.get("Code") != "NoSuchKey"
+        }
+
+    def _delete_one_by_one(self, keys: Sequence[str]) -> dict[str, DestinationError]:
+        failed: dict[str, DestinationError] = {}
+        for key in keys:
+            try:
+                self.call("delete_object", Key=key)
+            except ObjectNotFoundError:
+                continue
+            except DestinationError as error:
+                failed[key] = error
+        return failed
+
+    def _refusal(self, refused: Mapping[str, Any]) -> DestinationError:
+        """Say what the refusal of one object, within the answer for many, means."""
+        try:
+            with self._translated("delete_object", refused["Key"]):
+                raise ClientError({"Error": dict(refused)}, "DeleteObjects")
+        except DestinationError as error:
+            return error
 
     def pages(self, operation: str, **parameters: object) -> Iterator[Mapping[str, Any]]:
         """Make as many requests as a long listing needs."""
@@ -96,6 +142,15 @@ class S3Client:
             key=key,
         )
         return translated(request, self._clock)
+
+
+def server_time_of(answer: Mapping[str, Any]) -> datetime | None:
+    """Read from an answer what the server's clock says; None if it does not say."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _open(bucket: S3Bucket, tuning: S3Tuning) -> Any:  # noqa: ANN401  (boto3 has no types)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backupd.events import Event, OperationEnded, OperationFailed
-from backupd.history import CopyRecord, History, Run
+from backupd.history import ArchiveRecord, CopyRecord, History, Run
 from backupd.model import BackupReport, Copy, DeliveryReport, Outcome
 
 
@@ -58,6 +58,10 @@ class Recorder:
                 "content_bytes": archive.content_bytes,
                 "members": archive.members,
             }
+            dumps = {database.name: database.dump_bytes for database in archive.databases}
+            self.history.record_archive(
+                ArchiveRecord(key=archive.name, encrypted=archive.encrypted, dumps=dumps)
+            )
         self.history.record_run(
             Run(
                 run_id=event.run_id,

@@ -1,18 +1,24 @@
 """Bring archives to one destination, the oldest first, and check each copy."""
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from backupd.errors import DestinationError, Interrupted
 from backupd.events import CopyEnded, CopyStarted, LeftoversSwept, Progressed
-from backupd.model import Backup, Copy, SpooledArchive, StoredObject
-from backupd.naming import archive_time, checksum_key
+from backupd.model import Backup, Copy, Scope, SpooledArchive, StoredObject
+from backupd.naming import (
+    archive_number,
+    archive_time,
+    checksum_key,
+    pin_key,
+    scope_among,
+    scope_key,
+)
+from backupd.operations.beside import put_beside
 from backupd.ports import Clock, Destination, Observer, Progress
 from backupd.spool import Spool
 
@@ -119,7 +125,7 @@ class Copying:
         self, archives: Sequence[SpooledArchive], holds: Mapping[str, int]
     ) -> Collection[str]:
         """Say what retention would keep if the destination had all of it."""
-        sizes = {**holds, **{archive.name: archive.size for archive in archives}}
+        sizes = {**holds, **as_sizes(archives)}
         backups = as_backups(sizes, self.delivery.destination.name, self.spool)
         return {*self.wanted(backups), self.fresh}
 
@@ -132,19 +138,20 @@ class Copying:
                 destination=destination.name, key=archive.name, size=archive.size, late=late
             )
         )
+        if archive.scope is not Scope.FULL:  # first, so that it never looks like a full one
+            mark = f"This backup is not a full one: {archive.scope}.\n"
+            put_beside(destination, scope_key(archive.name, archive.scope), mark)
         on_progress = self._progress(archive, observe)
         stored = destination.store(archive.name, archive.path, on_progress=on_progress)
         if (stored.size, stored.sha256) != (archive.size, archive.sha256):
             with suppress(DestinationError):
-                destination.delete(archive.name)
+                destination.delete([archive.name])
             raise DestinationError(
                 f"The copy at '{destination.name}' is not what was built; it was removed.",
                 hint="Check the storage and the network there; the next run tries again.",
             )
-        with tempfile.TemporaryDirectory(dir=self.spool.path, prefix=".checksum-") as folder:
-            beside = Path(folder) / checksum_key(archive.name)
-            beside.write_text(f"{archive.sha256}  {archive.name}\n", encoding="ascii")
-            destination.store(beside.name, beside, on_progress=lambda _: None)
+        checksum = f"{archive.sha256}  {archive.name}\n"
+        put_beside(destination, checksum_key(archive.name), checksum)
         return stored
 
     def _progress(self, archive: SpooledArchive, observe: Observer) -> Progress:
@@ -191,6 +198,16 @@ class Copying:
         )
 
 
+def as_sizes(archives: Sequence[SpooledArchive]) -> dict[str, int]:
+    """Give the keys that a destination with these archives would have, marks included."""
+    marks = {
+        scope_key(archive.name, archive.scope): 0
+        for archive in archives
+        if archive.scope is not Scope.FULL
+    }
+    return {archive.name: archive.size for archive in archives} | marks
+
+
 def as_backups(sizes: Mapping[str, int], destination: str, spool: Spool) -> list[Backup]:
     """Read keys as the backups of the spool's set; other keys are passed over."""
     return [
@@ -200,6 +217,9 @@ def as_backups(sizes: Mapping[str, int], destination: str, spool: Spool) -> list
             key=key,
             created_at=created_at,
             size=size,
+            ordinal=archive_number(key),
+            scope=scope_among(key, sizes),
+            pinned=pin_key(key) in sizes,
         )
         for key, size in sizes.items()
         if (created_at := archive_time(spool.set_name, key, spool.zone)) is not None

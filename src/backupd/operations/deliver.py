@@ -9,7 +9,7 @@ from functools import partial
 from backupd.errors import ArchiveError, DestinationError
 from backupd.events import CopyEnded, SpoolHolds
 from backupd.model import Backup, Copy, DeliveryReport, SpooledArchive
-from backupd.operations.copying import Copying, Delivery, Standing, Wanted, as_backups
+from backupd.operations.copying import Copying, Delivery, Standing, Wanted, as_backups, as_sizes
 from backupd.operations.side_by_side import side_by_side
 from backupd.operations.sisters import Gap, fetch, gaps
 from backupd.ports import Clock, Observer
@@ -81,8 +81,7 @@ class Deliver:
         observe: Observer,
     ) -> None:
         """Empty the spool of what is everywhere, and of what is somewhere and too old to wait."""
-        sizes = {archive.name: archive.size for archive in archives}
-        current = {*self.wanted(as_backups(sizes, "", self.spool)), self.fresh}
+        current = {*self.wanted(as_backups(as_sizes(archives), "", self.spool)), self.fresh}
         staying: list[SpooledArchive] = []
         waiting_for: set[str] = set()
         for archive in archives:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backupd.events import Progressed
-from backupd.model import SpooledArchive
+from backupd.model import Scope, SpooledArchive
 from backupd.naming import checksum_key
 from backupd.operations.copying import Standing, Wanted, as_backups
 from backupd.ports import Destination, Observer
@@ -22,6 +22,7 @@ class Gap:
     key: str
     size: int
     created_at: datetime
+    scope: Scope
     holders: tuple[str, ...]
     lacking: tuple[str, ...]
 
@@ -47,6 +48,7 @@ def gaps(
             key=backup.key,
             size=backup.size,
             created_at=backup.created_at,
+            scope=backup.scope,
             holders=tuple(name for name, held in holds.items() if backup.key in held),
             lacking=tuple(lacking[backup.key]),
         )
@@ -68,6 +70,7 @@ def fetch(gap: Gap, sister: Destination, spool: Spool, observe: Observer) -> Spo
         path=spool.path / gap.key,
         size=gap.size,
         sha256=_known_digest(gap.key, sister),
+        scope=gap.scope,
     )
     return spool.take_in(wanted, _told(gap, sister, observe))
 
