@@ -1,39 +1,16 @@
 """Wire the operations that look after backups: clean, pin and monitor."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from backupd.caution import RECENT, Circumstances, Refusal
 from backupd.errors import RefusedError
-from backupd.health import Limits
 from backupd.operations.clean import Clean, pretend
 from backupd.operations.monitor import Monitor, Watched
 from backupd.operations.pin import Pin, Unpin
 from backupd.operations.survey import Surveyed, survey
+from backupd.policies import health_limits, retention_policy
 from backupd.ports import Destination, Gauged
-from backupd.retention import MEGABYTE, Periods, Policy
 from backupd.wiring import App
-
-
-def policy(app: App) -> Policy:
-    """Read the retention policy from the settings."""
-    rules = app.settings.retention
-    return Policy(
-        zone=app.zone,
-        keep_all_days=rules.keep_all_days,
-        keep_daily_days=rules.keep_daily_days,
-        keep_weekly_weeks=rules.keep_weekly_weeks,
-        keep_monthly_months=rules.keep_monthly_months,
-        keep_yearly_years=rules.keep_yearly_years,
-        keep_at_least=rules.keep_at_least,
-        max_bytes=in_bytes(rules.max_megabytes),
-        periods=Periods(rules.periods),
-    )
-
-
-def in_bytes(megabytes: int | None) -> int | None:
-    """Turn a setting in megabytes into bytes; None stays None."""
-    return None if megabytes is None else megabytes * MEGABYTE
 
 
 def clean(app: App, despite: frozenset[Refusal]) -> Clean:
@@ -42,7 +19,7 @@ def clean(app: App, despite: frozenset[Refusal]) -> Clean:
     recent = app.history.runs("backup", limit=RECENT)
     return Clean(
         catalogs=app.catalogs(),
-        policy=policy(app),
+        policy=retention_policy(app.settings, app.zone),
         clock=app.clock,
         circumstances=Circumstances(
             now=app.clock.now(),
@@ -98,27 +75,14 @@ def monitor(app: App) -> Monitor:
         for destination in destinations
     ]
     own = [_own(app, destination) for destination in destinations]
-    return Monitor(watched=[*own, *others], limits=limits(app), clock=app.clock)
+    return Monitor(watched=[*own, *others], limits=health_limits(app.settings), clock=app.clock)
 
 
 def survey_all(app: App) -> list[Surveyed]:
-    """Look at every destination of this set."""
-    rules, bounds, now = policy(app), limits(app), app.clock.now()
-    return [survey(_own(app, each.destination), bounds, rules, now) for each in app.deliveries()]
-
-
-def limits(app: App) -> Limits:
-    """Read from the settings when a destination counts as healthy."""
-    rules = app.settings.monitor
-    days = rules.verified_within_days
-    return Limits(
-        max_age=timedelta(days=rules.max_age_days),
-        max_bytes=in_bytes(rules.max_megabytes),
-        min_free_bytes=in_bytes(rules.min_free_megabytes),
-        max_shrink_percent=rules.max_shrink_percent,
-        verified_within=None if days is None else timedelta(days=days),
-        keep_at_least=app.settings.retention.keep_at_least,
-    )
+    """Look at every destination of this set, without waiting for one that is down."""
+    policy, limits = retention_policy(app.settings, app.zone), health_limits(app.settings)
+    now = app.clock.now()
+    return [survey(_own(app, each.at_once), limits, policy, now) for each in app.deliveries()]
 
 
 def _own(app: App, destination: Destination) -> Watched:

@@ -40,7 +40,7 @@ def checkups(app: App) -> list[tuple[str, Checkup]]:
             for name, section in settings.databases.items()
         ),
         *(
-            (f"destination {each.destination.name}", partial(probe, each.destination, app.set_name))
+            (f"destination {each.destination.name}", partial(probe, each.at_once, app.set_name))
             for each in app.deliveries()
         ),
         ("off-site", partial(_off_site, app)),

@@ -17,12 +17,14 @@ from backupd.errors import SettingsError, UnknownNameError
 from backupd.history import History
 from backupd.lock import SetLock
 from backupd.logs import Redactor
-from backupd.model import Scope
+from backupd.model import Backup, Scope
 from backupd.operations.backup import DatabaseSource, TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
 from backupd.places import Places
+from backupd.policies import retention_policy
 from backupd.ports import Clock, Destination, Observer, Source
+from backupd.retention import make_plan
 from backupd.settings import Loaded
 from backupd.settings.places import Database, LocalDestination, S3Destination
 from backupd.settings.schema import Destination as DestinationSettings
@@ -134,8 +136,15 @@ class App:
             deliveries=self.deliveries(only_to),
             clock=self.clock,
             awaited=frozenset(name for name, place in self._places.items() if place.required),
+            wanted=self._wanted,
             stopping=self._stopping,
         )
+
+    def _wanted(self, backups: Sequence[Backup]) -> set[str]:
+        """Say which of these backups retention would keep."""
+        policy = retention_policy(self.settings, self.zone)
+        plan = make_plan(policy, backups, self.clock.now())
+        return {verdict.backup.key for verdict in plan.kept}
 
     def backup(self, request: BackupRequest) -> TakeBackup:
         """Make the operation that takes a backup.

@@ -2,10 +2,12 @@
 
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from backupd.history import History
 from conftest import Program
 
 
@@ -43,17 +45,13 @@ def test_a_cut_backup_is_not_healthy(program: Program) -> None:
 
 
 def test_the_size_of_each_dump_is_remembered(program: Program) -> None:
-    from backupd.history import History  # noqa: PLC0415
-
     program.set(DATABASES__MAIN__URL="sqlite:///main.sqlite")
-    import sqlite3  # noqa: PLC0415
-
     with sqlite3.connect(program.root / "main.sqlite") as database:
         database.execute("CREATE TABLE bookings (price)")
     database.close()
     program("run")
-    ((_, sizes),) = History(program.state / "shop" / "history.sqlite").dumps().items()
-    assert sizes == {"main": (program.root / "main.sqlite").stat().st_size}
+    (archive,) = History(program.state / "shop" / "history.sqlite").archives().values()
+    assert archive.dumps == {"main": (program.root / "main.sqlite").stat().st_size}
 
 
 @pytest.fixture

@@ -55,9 +55,10 @@ def list_(invocation: Invocation, *, backups: bool, calendar: bool) -> int:
             _print_backups(each, now)
     elif calendar:
         from backupd.cli.calendar import print_calendar  # noqa: PLC0415
+        from backupd.policies import retention_policy  # noqa: PLC0415
 
         for each in surveyed:
-            print_calendar(each, care.policy(app), now)
+            print_calendar(each, retention_policy(app.settings, app.zone), now)
     else:
         _print_destinations(app, [each.health for each in surveyed], now)
     for each in surveyed:
