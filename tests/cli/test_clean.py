@@ -124,3 +124,19 @@ def test_a_dry_run_is_no_clean_in_the_history(program: Program, nights: list[str
     assert history.last_success("clean") is None
     program("clean")
     assert history.last_success("clean") is not None
+
+
+def test_what_clean_removed_does_not_come_back_from_a_sister(
+    program: Program, nights: list[str], tmp_path: Path
+) -> None:
+    program("clean")
+    sister = tmp_path / "sister"
+    sister.mkdir(mode=0o700)
+    for key in nights[5:]:
+        (sister / key).write_bytes(whole_zip())
+    (program.backups / nights[5]).unlink()
+    (program.backups / checksum_key(nights[5])).unlink()
+    program.set(DESTINATIONS__SISTER__TYPE="local", DESTINATIONS__SISTER__PATH=str(sister))
+    assert program("run").code == 0
+    kept = there(program)[1:]
+    assert kept == nights[:7], "the sixth came back, and none of those that clean removed"
