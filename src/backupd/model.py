@@ -39,6 +39,17 @@ class Compression(StrEnum):
     SMALL = "small"
 
 
+class Condition(StrEnum):
+    """What is known of the bytes of a backup."""
+
+    UNPROVED = "unproved"
+    """Whole by its size and place, but never read back."""
+    PROVED = "proved"
+    """Read back, and every byte was right."""
+    DAMAGED = "damaged"
+    """Read back and found wrong, or not of the size that was delivered."""
+
+
 class OmissionReason(StrEnum):
     """Why something that stood in a source is not in the archive."""
 
@@ -68,6 +79,8 @@ class DatabaseFacts:
     """Rows by table."""
     exact: bool = True
     """Whether `tables` was counted, not estimated."""
+    dump_bytes: int = 0
+    """The plain size of its dump; 0 before there is one."""
     version: str = ""
 
 
@@ -212,6 +225,23 @@ class Backup:
     created_at: datetime
     """Read from the name, never from the file's own time."""
     size: int
+    ordinal: int = 1
+    """2 for the second archive of the same second (`…-2.zip`), and so on."""
+    scope: Scope = Scope.FULL
+    condition: Condition = Condition.UNPROVED
+    verified_at: datetime | None = None
+    """When it was last read back, whatever came out."""
+    encrypted: bool | None = None
+    """None where nobody here knows."""
+    pinned: bool = False
+    """Whether somebody asked that it be kept for ever."""
+    locked_until: datetime | None = None
+    """Until when the destination itself refuses to delete it."""
+
+    @property
+    def rank(self) -> tuple[bool, datetime, int, str]:
+        """Order backups of one set: a damaged one is worth less than any other, an old one less."""
+        return self.condition is not Condition.DAMAGED, self.created_at, self.ordinal, self.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
