@@ -51,8 +51,23 @@ def test_the_last_success_is_no_failure_and_no_other_operation(history: History)
     assert [run.run_id for run in history.runs("clean")] == ["run 4"]
 
 
+def test_the_run_noted_last_is_found_though_the_clock_went_back(history: History) -> None:
+    assert history.last_noted() is None
+    history.record_run(a_run(9))
+    history.record_run(a_run(1))
+    assert history.last_noted() == a_run(1)
+
+
+def test_the_dumps_of_an_archive_are_known_by_its_key(history: History) -> None:
+    history.record_dumps("a.zip", {"main": 5, "users": 7})
+    history.record_dumps("b.zip", {})
+    assert history.dumps() == {"a.zip": {"main": 5, "users": 7}}
+
+
 def test_a_confirmed_copy_is_known_by_destination_and_key(history: History) -> None:
-    copy = CopyRecord(destination="local", key="a.zip", at=AT, size=1, sha256="ab", scope="full")
+    copy = CopyRecord(
+        destination="local", key="a.zip", at=AT, size=1, sha256="ab", scope="full", encrypted=True
+    )
     history.record_copy(copy)
     assert history.copies("local") == {"a.zip": copy}
     assert history.copies("offsite") == {}

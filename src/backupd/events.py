@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from backupd.errors import BackupdError
-from backupd.model import Archive, Copy, Outcome
+from backupd.model import Archive, Backup, Copy, Outcome
 
 
 class Report(Protocol):
@@ -107,6 +107,14 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupRemoved:
+    """Clean removed a backup from its destination."""
+
+    backup: Backup
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftoversSwept:
     """What dead runs had left behind is gone."""
 
@@ -125,5 +133,6 @@ Event = (
     | CopyStarted
     | CopyEnded
     | Progressed
+    | BackupRemoved
     | LeftoversSwept
 )

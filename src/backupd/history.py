@@ -19,7 +19,11 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE INDEX IF NOT EXISTS runs_by_operation ON runs (operation, started_at);
 CREATE TABLE IF NOT EXISTS copies (
     destination TEXT NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL, size INTEGER NOT NULL,
-    sha256 TEXT NOT NULL, scope TEXT NOT NULL, PRIMARY KEY (destination, key)
+    sha256 TEXT NOT NULL, scope TEXT NOT NULL, encrypted INTEGER NOT NULL,
+    PRIMARY KEY (destination, key)
+) STRICT;
+CREATE TABLE IF NOT EXISTS dumps (
+    key TEXT NOT NULL, database TEXT NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (key, database)
 ) STRICT;
 """
 
@@ -47,6 +51,7 @@ class CopyRecord:
     size: int
     sha256: str
     scope: str
+    encrypted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,12 @@ class History:
             rows = database.execute(query, (*([operation] if operation else []), limit)).fetchall()
         return [_run(row) for row in rows]
 
+    def last_noted(self) -> Run | None:
+        """Give the run that was noted last, whatever the clock said then."""
+        with self._open() as database:
+            row = database.execute("SELECT * FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
+        return _run(row) if row else None
+
     def last_success(self, operation: str) -> Run | None:
         """Give the newest run of the operation that succeeded in full."""
         query = (
@@ -93,7 +104,7 @@ class History:
         """Note that a destination confirmed to hold an archive."""
         with self._open() as database:
             database.execute(
-                "INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     copy.destination,
                     copy.key,
@@ -101,6 +112,7 @@ class History:
                     copy.size,
                     copy.sha256,
                     copy.scope,
+                    copy.encrypted,
                 ),
             )
 
@@ -111,9 +123,31 @@ class History:
                 "SELECT * FROM copies WHERE destination = ?", (destination,)
             ).fetchall()
         return {
-            row["key"]: CopyRecord(**{**dict(row), "at": datetime.fromisoformat(row["at"])})
+            row["key"]: CopyRecord(
+                **{
+                    **dict(row),
+                    "at": datetime.fromisoformat(row["at"]),
+                    "encrypted": bool(row["encrypted"]),
+                }
+            )
             for row in rows
         }
+
+    def record_dumps(self, key: str, sizes: Mapping[str, int]) -> None:
+        """Note the plain bytes of each database's dump in an archive."""
+        with self._open() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO dumps VALUES (?, ?, ?)",
+                [(key, name, size) for name, size in sizes.items()],
+            )
+
+    def dumps(self) -> dict[str, dict[str, int]]:
+        """Give the plain bytes of each database's dump, by archive."""
+        found: dict[str, dict[str, int]] = {}
+        with self._open() as database:
+            for row in database.execute("SELECT * FROM dumps"):
+                found.setdefault(row["key"], {})[row["database"]] = row["bytes"]
+        return found
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

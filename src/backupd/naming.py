@@ -3,10 +3,15 @@
 import re
 from datetime import UTC, datetime, tzinfo
 
+from backupd.model import Scope
+
+_CHECKSUM, _PINNED = ".sha256", ".pinned"
+_BESIDE = {_CHECKSUM, _PINNED, *(f".{scope}" for scope in Scope)}
 _STAMP = "%Y-%m-%d-%H-%M-%S"
 _STAMP_PATTERN = r"\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}"
 _SUFFIX_PATTERN = r"[A-Za-z][A-Za-z0-9_.]*(?:-[A-Za-z][A-Za-z0-9_.]*)*"
 _SET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_ENDS_WITH_NUMBER = re.compile(rf"{_STAMP_PATTERN}(?:-{_SUFFIX_PATTERN})?-([1-9]\d*)\.zip$")
 _ENDS_WITH_STAMP = re.compile(rf"(^|-){_STAMP_PATTERN}(-|$)")
 
 
@@ -49,15 +54,39 @@ def archive_time(set_name: str, key: str, zone: tzinfo) -> datetime | None:
     if match is None:
         return None
     try:
-        local = datetime.strptime(match[1], _STAMP).replace(tzinfo=zone)
+        year, month, day, hour, minute, second = map(int, match[1].split("-"))
+        local = datetime(year, month, day, hour, minute, second, tzinfo=zone)
         return local.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
+def archive_number(key: str) -> int:
+    """Read which one of its second an archive is: 2 of `…-2.zip`, and 1 of any other."""
+    match = _ENDS_WITH_NUMBER.search(key)
+    return int(match[1]) if match else 1
+
+
+def pin_key(archive_key: str) -> str:
+    """Name the object beside an archive that keeps it from being removed."""
+    return archive_key + _PINNED
+
+
+def scope_key(archive_key: str, scope: Scope) -> str:
+    """Name the object beside an archive that says how much of the set it holds, if not all."""
+    return f"{archive_key}.{scope}"
+
+
+def archive_of(key: str) -> str:
+    """Name the archive that an object of ours stands beside; any other key is given back."""
+    archive, dot, ending = key.rpartition(".")
+    beside = archive.endswith(".zip") and dot + ending in _BESIDE
+    return archive if beside else key
+
+
 def checksum_key(archive_key: str) -> str:
     """Name the object beside an archive that `sha256sum -c` reads."""
-    return archive_key + ".sha256"
+    return archive_key + _CHECKSUM
 
 
 def dump_path(kind: str, name: str, when: datetime, zone: tzinfo, extension: str) -> str:

@@ -3,11 +3,13 @@
 `tests/destinations/test_contract.py` holds every destination to its own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from backupd.errors import DestinationError
 from backupd.events import Event
 from backupd.model import Member, Omission, StoredObject
 
@@ -70,10 +72,33 @@ class Destination(Protocol):
         """Give every whole object whose key starts with `prefix`."""
         ...
 
-    def delete(self, key: str) -> None:
-        """Remove the object; it is an ObjectNotFoundError if there is none."""
+    def delete(self, keys: Sequence[str]) -> Mapping[str, DestinationError]:
+        """Remove the objects, durably; return those that are still there, each with its reason.
+
+        What is not there is as good as removed.
+        """
         ...
 
     def sweep(self, before: datetime) -> Sequence[str]:
         """Remove what deliveries that died before that moment left; return what it was."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauges:
+    """What a destination tells of itself; None where it cannot."""
+
+    free_bytes: int | None = None
+    clock_ahead: timedelta | None = None
+    """How far its clock is ahead of ours."""
+    leftovers: tuple[str, ...] = ()
+    """What deliveries left unfinished before the moment that was asked for."""
+
+
+@runtime_checkable
+class Gauged(Protocol):
+    """A destination that tells about itself. Raises DestinationError, and nothing else."""
+
+    def gauges(self, before: datetime) -> Gauges:
+        """Look, and change nothing."""
         ...

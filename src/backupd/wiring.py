@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, SecretStr
 
-from backupd.catalog import Catalog
+from backupd.catalog import Catalog, Known
 from backupd.clock import SystemClock
 from backupd.errors import SettingsError, UnknownNameError
 from backupd.history import History
@@ -22,7 +22,7 @@ from backupd.operations.deliver import Delivery
 from backupd.operations.perform import Performer
 from backupd.ports import Clock, Destination, Observer, Source
 from backupd.settings import Loaded
-from backupd.settings.places import Database, LocalDestination
+from backupd.settings.places import Database, LocalDestination, S3Destination
 from backupd.settings.schema import Destination as DestinationSettings
 
 
@@ -76,10 +76,26 @@ class App:
 
     def catalogs(self) -> list[Catalog]:
         """Give the backups of every destination."""
-        return [
-            Catalog(destination=delivery.destination, set_name=self.set_name, zone=self.zone)
-            for delivery in self.deliveries()
-        ]
+        return [self.catalog(each.destination, self.set_name) for each in self.deliveries()]
+
+    def catalog(self, destination: Destination, set_name: str) -> Catalog:
+        """Give the backups of a set, this one or another, at a destination."""
+        place = self._places[destination.name]
+        locks = place.object_lock_days if isinstance(place, S3Destination) else None
+        return Catalog(
+            destination=destination,
+            set_name=set_name,
+            zone=self.zone,
+            known=lambda: self._known(destination.name),
+            lock_days=locks or 0,
+        )
+
+    def _known(self, destination: str) -> dict[str, Known]:
+        """Tell what the history knows of the archives at a destination."""
+        return {
+            key: Known(size=copy.size, encrypted=copy.encrypted)
+            for key, copy in self.history.copies(destination).items()
+        }
 
     def deliveries(self, only_to: Sequence[str] = ()) -> list[Delivery]:
         """Make the destinations, all of them or those that are named.

@@ -120,18 +120,30 @@ def test_an_object_that_is_there_is_never_overwritten(
 
 def test_a_deleted_object_is_gone(destination: Destination, given: Path) -> None:
     store(destination, "shop-1.zip", given)
-    destination.delete("shop-1.zip")
+    assert destination.delete(["shop-1.zip"]) == {}
     assert keys(destination) == []
     with pytest.raises(ObjectNotFoundError):
         list(destination.read("shop-1.zip"))
 
 
-def test_what_is_not_there_cannot_be_read_or_deleted(destination: Destination, given: Path) -> None:
+def test_what_is_not_there_cannot_be_read(destination: Destination, given: Path) -> None:
     store(destination, "shop-1.zip", given)
     with pytest.raises(ObjectNotFoundError):
         list(destination.read("shop-2.zip"))
-    with pytest.raises(ObjectNotFoundError):
-        destination.delete("shop-2.zip")
+
+
+def test_many_are_deleted_at_once_and_one_that_is_gone_already_is_no_failure(
+    destination: Destination, given: Path
+) -> None:
+    for number in range(5):
+        store(destination, f"shop-{number}.zip", given)
+    assert destination.delete(["shop-1.zip", "shop-9.zip", "shop-3.zip"]) == {}
+    assert keys(destination) == ["shop-0.zip", "shop-2.zip", "shop-4.zip"]
+
+
+def test_nothing_is_deleted_where_nothing_ever_was(destination: Destination) -> None:
+    assert destination.delete(["shop-1.zip"]) == {}
+    assert destination.delete([]) == {}
 
 
 def test_a_store_that_is_cut_short_leaves_nothing(destination: Destination, given: Path) -> None:

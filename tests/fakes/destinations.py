@@ -1,7 +1,7 @@
 """Destinations in memory: one that keeps what it is given, and one that fails when told to."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,9 +38,10 @@ class MemoryDestination:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         yield from [self._stored(key) for key in sorted(self.objects) if key.startswith(prefix)]
 
-    def delete(self, key: str) -> None:
-        if self.objects.pop(key, None) is None:
-            raise ObjectNotFoundError(f"There is no {key}.")
+    def delete(self, keys: Sequence[str]) -> Mapping[str, DestinationError]:
+        for key in keys:
+            self.objects.pop(key, None)
+        return {}
 
     def sweep(self, before: datetime) -> Sequence[str]:
         return []
@@ -86,10 +87,38 @@ class FailingDestination:
         self._count()
         return self.inner.list(prefix)
 
-    def delete(self, key: str) -> None:
+    def delete(self, keys: Sequence[str]) -> Mapping[str, DestinationError]:
         self._count()
-        self.inner.delete(key)
+        return self.inner.delete(keys)
 
     def sweep(self, before: datetime) -> Sequence[str]:
         self._count()
+        return self.inner.sweep(before)
+
+
+class RefusingDestination:
+    """Passes every call on to another destination, but does not delete what it is told to keep."""
+
+    def __init__(self, inner: MemoryDestination, refusals: Mapping[str, DestinationError]) -> None:
+        self.inner = inner
+        self.name = inner.name
+        self.refusals = refusals
+        self.asked: list[Sequence[str]] = []
+        """The keys of every request to delete."""
+
+    def store(self, key: str, path: Path, *, on_progress: Progress) -> StoredObject:
+        return self.inner.store(key, path, on_progress=on_progress)
+
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return self.inner.read(key, start, length)
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        return self.inner.list(prefix)
+
+    def delete(self, keys: Sequence[str]) -> Mapping[str, DestinationError]:
+        self.asked.append(keys)
+        self.inner.delete([key for key in keys if key not in self.refusals])
+        return {key: self.refusals[key] for key in keys if key in self.refusals}
+
+    def sweep(self, before: datetime) -> Sequence[str]:
         return self.inner.sweep(before)

@@ -4,15 +4,14 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.model import StoredObject
-from backupd.ports import Progress
+from backupd.ports import Gauges, Progress
 
 _CHUNK = 1024 * 1024
 _PARTIAL = ".partial"
@@ -46,7 +45,7 @@ class LocalDirectory:
             finally:
                 partial.unlink(missing_ok=True)
             _sync_directory(self.path)
-            return _stored(target, digest)
+            return _stored(key, target.stat(), digest)
         except OSError as error:
             raise self._translated(error, key) from error
 
@@ -74,37 +73,60 @@ class LocalDirectory:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Give the finished objects by name; a directory that is not there yet is empty."""
         try:
-            names = sorted(os.listdir(self.path))  # noqa: PTH208  (names, not paths)
+            with os.scandir(self.path) as entries:
+                found = [entry for entry in entries if _is_object(entry, prefix)]
         except FileNotFoundError:
             return
         except OSError as error:
             raise self._translated(error, prefix) from error
-        for name in names:
-            if not name.startswith(prefix) or name.endswith(_PARTIAL):
-                continue
-            with suppress(FileNotFoundError):
-                if (self.path / name).is_file() and not (self.path / name).is_symlink():
-                    yield _stored(self.path / name, "")
+        for entry in sorted(found, key=lambda entry: entry.name):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # it vanished meanwhile
+            except OSError as error:
+                raise self._translated(error, entry.name) from error
+            yield _stored(entry.name, status, "")
 
-    def delete(self, key: str) -> None:
-        """Remove the object, durably."""
+    def delete(self, keys: Sequence[str]) -> Mapping[str, DestinationError]:
+        """Remove the objects one by one, and sync the directory once."""
+        failed = {}
+        for key in keys:
+            try:
+                (self.path / key).unlink(missing_ok=True)
+            except OSError as error:
+                failed[key] = self._translated(error, key)
         try:
-            (self.path / key).unlink()
             _sync_directory(self.path)
+        except FileNotFoundError:
+            return {}  # without the directory, all are gone
         except OSError as error:
-            raise self._translated(error, key) from error
+            raise self._translated(error, "") from error
+        return failed
 
     def sweep(self, before: datetime) -> Sequence[str]:
         """Remove partial files that are older than `before`."""
-        swept = []
         try:
-            for path in sorted(self.path.glob(f".*{_PARTIAL}")):
-                if path.lstat().st_mtime < before.timestamp():
-                    path.unlink()
-                    swept.append(path.name)
+            partial = self._partial(before)
+            for path in partial:
+                path.unlink()
         except OSError as error:
             raise self._translated(error, "") from error
-        return swept
+        return [path.name for path in partial]
+
+    def gauges(self, before: datetime) -> Gauges:
+        """Tell the free bytes of its file system, and the partial files older than `before`."""
+        try:
+            there = next(path for path in (self.path, *self.path.parents) if path.exists())
+            space = os.statvfs(there)
+            leftovers = tuple(path.name for path in self._partial(before))
+        except OSError as error:
+            raise self._translated(error, "") from error
+        return Gauges(free_bytes=space.f_bavail * space.f_frsize, leftovers=leftovers)
+
+    def _partial(self, before: datetime) -> Sequence[Path]:
+        found = sorted(self.path.glob(f".*{_PARTIAL}"))
+        return [path for path in found if path.lstat().st_mtime < before.timestamp()]
 
     def _translated(self, error: OSError, key: str) -> DestinationError:
         what = error.strerror or str(error)
@@ -178,7 +200,12 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _stored(path: Path, digest: str) -> StoredObject:
-    status = path.stat()
+def _is_object(entry: "os.DirEntry[str]", prefix: str) -> bool:
+    name = entry.name
+    named_so = name.startswith(prefix) and not name.endswith(_PARTIAL)
+    return named_so and entry.is_file(follow_symlinks=False)
+
+
+def _stored(key: str, status: os.stat_result, digest: str) -> StoredObject:
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
-    return StoredObject(key=path.name, size=status.st_size, modified_at=modified, sha256=digest)
+    return StoredObject(key=key, size=status.st_size, modified_at=modified, sha256=digest)

@@ -4,10 +4,12 @@ from functools import singledispatch
 
 import structlog
 
+from backupd.cleaning import CleanReport
 from backupd.errors import BackupdError
 from backupd.events import (
     ArchiveBuilt,
     ArchiveStarted,
+    BackupRemoved,
     CopyEnded,
     CopyStarted,
     DumpStarted,
@@ -17,6 +19,7 @@ from backupd.events import (
     OperationFailed,
     OperationStarted,
 )
+from backupd.health import MonitorReport
 from backupd.model import BackupReport, Outcome
 
 _log = structlog.get_logger("backupd")
@@ -51,8 +54,46 @@ def _(event: OperationEnded) -> None:
             "bytes": event.report.archive.size,
             "members": event.report.archive.members,
         }
+    _logged(event.report)
     level(f"{event.operation} {event.report.outcome}", **facts)
     structlog.contextvars.unbind_contextvars("run_id", "operation", "set")
+
+
+@_logged.register
+def _(event: BackupRemoved) -> None:
+    backup = event.backup
+    _log.info(
+        f"removed: {event.reason}",
+        destination=backup.destination,
+        backup=backup.key,
+        bytes=backup.size,
+    )
+
+
+@_logged.register
+def _(report: CleanReport) -> None:
+    for each in report.destinations:
+        at = {"destination": each.destination}
+        if each.error:
+            _log.error(f"not cleaned: {each.error}", hint=each.hint, **at)
+        for objection in each.objections:
+            _log.error(f"cleaning refused: {objection.message}", hint=objection.hint, **at)
+        for failed in each.failed:
+            _log.error(
+                f"not removed: {failed.error}", backup=failed.backup.key, hint=failed.hint, **at
+            )
+        if each.plan.excess_bytes:
+            _log.warning(
+                "what must stay is over the size limit", bytes=each.plan.excess_bytes, **at
+            )
+
+
+@_logged.register
+def _(report: MonitorReport) -> None:
+    for health in report.healths:
+        at = {"destination": health.destination, "watched": health.set_name}
+        for finding in health.findings:
+            _log.warning(finding.message, check=finding.check, hint=finding.hint, **at)
 
 
 @_logged.register

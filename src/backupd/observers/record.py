@@ -40,6 +40,8 @@ class Recorder:
                 "content_bytes": archive.content_bytes,
                 "members": archive.members,
             }
+            sizes = {database.name: database.dump_bytes for database in archive.databases}
+            self.history.record_dumps(archive.name, sizes)
             for copy in report.copies:
                 if copy.stored is not None:
                     record = CopyRecord(
@@ -49,6 +51,7 @@ class Recorder:
                         size=archive.size,
                         sha256=archive.sha256,
                         scope=archive.scope,
+                        encrypted=archive.encrypted,
                     )
                     self.history.record_copy(record)
         self.history.record_run(

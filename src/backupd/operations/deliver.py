@@ -1,14 +1,13 @@
 """Bring a built archive to every destination, each on its own."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from backupd.errors import DestinationError
 from backupd.events import CopyEnded, CopyStarted, Progressed
-from backupd.model import Archive, Copy, StoredObject
-from backupd.naming import checksum_key
+from backupd.model import Archive, Copy, Scope, StoredObject
+from backupd.naming import checksum_key, scope_key
+from backupd.operations.beside import put_beside
 from backupd.ports import Destination, Observer
 
 
@@ -55,15 +54,15 @@ def _store(archive: Archive, destination: Destination, observe: Observer) -> Sto
         phase = f"delivering to {destination.name}"
         observe(Progressed(phase=phase, done=done, total=archive.size))
 
+    if archive.scope is not Scope.FULL:  # first, so that it never looks like a full one
+        mark = f"This backup is not a full one: {archive.scope}.\n"
+        put_beside(destination, scope_key(archive.name, archive.scope), mark)
     stored = destination.store(archive.name, archive.path, on_progress=on_progress)
     if (stored.size, stored.sha256) != (archive.size, archive.sha256):
-        destination.delete(archive.name)
+        destination.delete([archive.name])
         raise DestinationError(
             f"The copy at '{destination.name}' is not what was built; it was removed.",
             hint="Check the disk or the network behind that destination; the next run tries again.",
         )
-    with tempfile.TemporaryDirectory(dir=archive.path.parent, prefix=".checksum-") as folder:
-        beside = Path(folder) / checksum_key(archive.name)
-        beside.write_text(f"{archive.sha256}  {archive.name}\n", encoding="ascii")
-        destination.store(beside.name, beside, on_progress=lambda _: None)
+    put_beside(destination, checksum_key(archive.name), f"{archive.sha256}  {archive.name}\n")
     return stored
