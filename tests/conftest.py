@@ -55,19 +55,19 @@ class Program:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "backupd", *arguments]
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start it and leave it running."""
+    def start(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+        """Start it and leave it running, with more variables in its environment."""
         return subprocess.Popen(
             self.command(*arguments),
-            env=self.environment,
+            env=self.environment | more,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def __call__(self, *arguments: str) -> Done:
+    def __call__(self, *arguments: str, **more: str) -> Done:
         """Run it to its end."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, **more)
         out, err = process.communicate()
         return Done(process.returncode, out, err)
 

@@ -36,3 +36,41 @@ def test_a_destination_that_cannot_be_reached_is_said_to_be(program: Program) ->
     done = program("list")
     assert done.code == 1
     assert "broken" in done.err
+
+
+def test_it_fits_80_columns_when_it_must(program: Program) -> None:
+    program("run")
+    done = program("list", COLUMNS="80")
+    assert max(map(len, done.out.splitlines())) <= 80
+    assert "Healthy yes" in done.out
+
+
+def test_backups_have_a_row_each_with_the_reason(program: Program) -> None:
+    program("run")
+    program("run", "--only-files")
+    done = program("list", "--backups")
+    head, headings, _, second, first, *_ = done.out.splitlines()
+    assert head.startswith("shop at here: 2 backups, ")
+    assert headings.split()[1:5] == ["Size", "Age", "Enc", "Ver"]
+    assert second.endswith("only-files: newest")
+    assert first.endswith("no   -    newest")
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_backups_as_json_tell_everything(program: Program) -> None:
+    program("run", "--only-files")
+    [row] = json.loads(program("list", "--backups", "--json").out)
+    [backup] = row["backups"]
+    assert backup["scope"] == "only-files"
+    assert (backup["encrypted"], backup["condition"]) == (False, "unproved")
+    assert (backup["keep"], backup["rule"], backup["reason"]) == (True, "newest", "newest")
+
+
+def test_the_calendar_draws_today(program: Program) -> None:
+    program("run")
+    done = program("list", "--calendar")
+    assert done.code == 0
+    assert "Mo Tu We Th Fr Sa Su" in done.out
+    assert done.out.count("■") >= 5, "the legend, today, this week, month and year"
+    assert "\x1b" not in done.out
+    assert max(map(len, done.out.splitlines())) <= 80

@@ -45,7 +45,7 @@ for number in itertools.count():
 
 
 def archives(program: Program) -> list[Path]:
-    return sorted(program.backups.glob("*.zip"))
+    return sorted(program.backups.glob("*.zip"), key=lambda path: path.stat().st_mtime_ns)
 
 
 def member_names(program: Program) -> list[str]:

@@ -7,9 +7,12 @@ from typing import NoReturn
 import click
 
 from backupd import __version__
+from backupd.cli.clean import clean, pin, unpin
 from backupd.cli.config import config
+from backupd.cli.doctor import doctor
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.listing import list_
+from backupd.cli.monitor import monitor
 from backupd.cli.render import print_json
 from backupd.cli.run import run
 from backupd.errors import BackupdError, Interrupted
@@ -28,7 +31,7 @@ def cli(context: click.Context) -> None:
     context.ensure_object(Invocation)
 
 
-for command in (run, list_, config):
+for command in (run, list_, clean, pin, unpin, monitor, doctor, config):
     cli.add_command(command)
 
 

@@ -18,7 +18,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from backupd.cli.render import moment, size
+from backupd.cli.render import moment
 from backupd.events import (
     ArchiveBuilt,
     ArchiveStarted,
@@ -33,6 +33,7 @@ from backupd.events import (
     SelectionStarted,
 )
 from backupd.model import BackupReport, Outcome
+from backupd.words import size
 
 
 class BackupLines:

@@ -3,22 +3,12 @@
 import dataclasses
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import click
-
-_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
-_STEP = 1000
-
-
-def size(count: int) -> str:
-    """Write bytes in decimal units, as 45.3 MB."""
-    value, unit = float(count), 0
-    while value >= _STEP and unit < len(_UNITS) - 1:
-        value, unit = value / _STEP, unit + 1
-    return f"{count} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
 
 
 def moment(when: datetime, zone: tzinfo) -> str:
@@ -26,28 +16,38 @@ def moment(when: datetime, zone: tzinfo) -> str:
     return f"{when.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
-def age(span: timedelta) -> str:
-    """Write an age in its largest unit, as 1 day."""
-    seconds = max(int(span.total_seconds()), 0)
-    for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            count = seconds // length
-            return f"{count} {name}{'' if count == 1 else 's'}"
-    return "just now"
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[int] = (),
+    colours: Sequence[str | None] = (),
+) -> str:
+    """Lay out rows under headings, if there are any.
 
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Lay out rows under headings; the columns numbered in `right` are right-aligned."""
-    columns = list(zip(headings, *rows, strict=True))
+    The columns numbered in `right` are right-aligned. `colours` has one for each row, or none;
+    they come off where the output is no terminal.
+    """
+    columns = list(zip(*([headings] if headings else []), *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
-    lines = [headings, ["-" * width for width in widths], *rows]
 
-    def cell(text: str, index: int) -> str:
-        return text.rjust(widths[index]) if index in right else text.ljust(widths[index])
+    def line(cells: Sequence[str]) -> str:
+        texts = (
+            text.rjust(width) if index in right else text.ljust(width)
+            for index, (text, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "  ".join(texts).rstrip()
 
-    return "\n".join(
-        "  ".join(cell(text, index) for index, text in enumerate(line)).rstrip() for line in lines
+    head = [line(headings), line(["-" * width for width in widths])] if headings else []
+    painted = zip_longest(map(line, rows), colours)
+    return "\n".join([*head, *(click.style(text, fg=colour) for text, colour in painted)])
+
+
+def trouble(where: str, message: str, hint: str) -> None:
+    """Say on standard error what went wrong at a destination, and what to do."""
+    click.secho(
+        click.wrap_text(f"{where}: {message}", 80, subsequent_indent="  "), err=True, fg="red"
     )
+    click.echo(click.wrap_text(hint, 80, initial_indent="  ", subsequent_indent="  "), err=True)
 
 
 def printable(path: str) -> str:

@@ -1,0 +1,136 @@
+"""Wire the doctor: which checkups a backup set's settings call for."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+from backupd import care
+from backupd.diagnosis import Diagnosis, bad, doubtful, good
+from backupd.operations.doctor import Checkup, probe
+from backupd.operations.host import (
+    look_at_clock,
+    look_at_directory,
+    look_at_program,
+    look_at_sqlite,
+    look_at_tree,
+    look_at_unit,
+)
+from backupd.settings.places import Database, LocalDestination
+from backupd.wiring import App
+from backupd.words import age, plural
+
+_PROGRAMS: Mapping[str, tuple[str, ...]] = {
+    "postgresql": ("pg_dump",),
+    "mysql": ("mysqldump",),
+    "mariadb": ("mariadb-dump", "mysqldump"),
+    "mongodb": ("mongodump",),
+}
+
+
+def checkups(app: App) -> list[tuple[str, Checkup]]:
+    """Give every checkup with its subject, in the order of the check-list."""
+    settings = app.settings
+    return [
+        ("settings", partial(_settings, app)),
+        ("state", partial(look_at_directory, "state", app.state, "STATE_DIRECTORY")),
+        ("spool", partial(look_at_directory, "spool", app.spool, "BACKUP_SPOOL")),
+        ("source files", partial(look_at_tree, app.root, settings.source.include or (".",))),
+        *(
+            (f"database {name}", partial(_database, app.root, name, section))
+            for name, section in settings.databases.items()
+        ),
+        *(
+            (f"destination {each.destination.name}", partial(probe, each.destination, app.set_name))
+            for each in app.deliveries()
+        ),
+        ("off-site", partial(_off_site, app)),
+        ("encryption", partial(_encryption, app)),
+        ("clock", look_at_clock),
+        ("systemd unit", partial(look_at_unit, _unit(app))),
+        ("mail", partial(_mail, app)),
+        ("backup", partial(_last, app, "backup", "backupd run")),
+        ("retention", partial(_retention, app)),
+        ("health", partial(_health, app)),
+        ("drill", partial(_last, app, "drill", "backupd drill")),
+    ]
+
+
+def _unit(app: App) -> str:
+    """Name the unit: the instance of a set with an env file of its own, or the only one."""
+    stem = app.loaded.env_file.stem if app.loaded.env_file else "backupd"
+    return "backupd.service" if stem == "backupd" else f"backupd@{stem}.service"
+
+
+def _settings(app: App) -> Iterable[Diagnosis]:
+    where = app.loaded.env_file or "the process environment"
+    for warning in app.loaded.warnings:
+        yield doubtful("settings", warning, "Correct it; 'backupd config check' reads them anew.")
+    if not app.loaded.warnings:
+        yield good("settings", f"No mistakes in {where}.")
+
+
+def _database(root: Path, name: str, section: Database) -> Iterable[Diagnosis]:
+    kind, _, rest = section.url.get_secret_value().partition("://")
+    if kind == "sqlite":
+        return look_at_sqlite(name, root / rest.removeprefix("/").partition("?")[0])
+    programs = (str(section.program),) if section.program else _PROGRAMS[kind]
+    return look_at_program(name, programs)
+
+
+def _off_site(app: App) -> Iterable[Diagnosis]:
+    places = app.settings.destinations.values()
+    if all(isinstance(place, LocalDestination) for place in places):
+        message = "Every destination is on this machine; what takes it takes the backups too."
+        yield doubtful("off-site", message, "Add a destination elsewhere: S3 or SFTP.")
+    else:
+        yield good("off-site", "There is a destination on another machine.")
+
+
+def _encryption(app: App) -> Iterable[Diagnosis]:
+    if app.settings.archive_password and app.settings.archive_password.get_secret_value():
+        message = "Archives are encrypted. Is the password kept where this machine's loss is not?"
+        yield good("encryption", message)
+    else:
+        hint = "Set BACKUP_ARCHIVE_PASSWORD if they hold what others must not read."
+        yield doubtful("encryption", "Archives are not encrypted.", hint)
+
+
+def _mail(app: App) -> Iterable[Diagnosis]:
+    if app.settings.mail.to:
+        yield good("mail", f"Sent to {', '.join(app.settings.mail.to)}.")
+    else:
+        yield doubtful("mail", "Nobody is written to.", "Set BACKUP_MAIL_TO=you@example.com.")
+
+
+def _last(app: App, operation: str, command: str) -> Iterable[Diagnosis]:
+    last = app.history.last_success(operation)
+    if last is None:
+        yield doubtful(
+            operation, "None has succeeded yet, as far as is known.", f"Run '{command}'."
+        )
+    else:
+        ago = age(app.clock.now() - last.ended_at)
+        yield good(operation, f"The last one that succeeded ended {ago} ago.")
+
+
+def _retention(app: App) -> Iterable[Diagnosis]:
+    report = care.dry(care.clean(app, frozenset())).run(lambda _: None)
+    for each in report.destinations:
+        subject = f"retention at {each.destination}"
+        for objection in each.objections:
+            yield doubtful(subject, objection.message, objection.hint)
+        if each.error:
+            yield bad(subject, each.error, each.hint)
+        elif not each.objections:
+            kept, removed = len(each.plan.kept), len(each.plan.removed)
+            yield good(subject, f"{plural(kept, 'backup')} would stay, {removed} would go.")
+
+
+def _health(app: App) -> Iterable[Diagnosis]:
+    report = care.monitor(app).run(lambda _: None)
+    for health in report.healths:
+        subject = f"health of {health.set_name} at {health.destination}"
+        for finding in health.findings:
+            yield bad(subject, finding.message, finding.hint)
+        if health.healthy:
+            yield good(subject, f"{plural(health.count, 'backup')}, and nothing wrong.")

@@ -1,0 +1,107 @@
+"""The doctor's look at this machine: directories, programs, clock, systemd."""
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from backupd.diagnosis import Diagnosis, bad, doubtful, good
+from backupd.words import size
+
+_SYSTEMD = Path("/run/systemd/system")
+"""It is there if systemd runs this machine: sd_booted(3)."""
+
+
+def look_at_directory(subject: str, path: Path, setting: str) -> Iterable[Diagnosis]:
+    """See whether backupd may write there, nobody else may read, and what is free."""
+    there = next(each for each in (path, *path.parents) if each.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        hint = f"Run backupd as the user that owns it, or set {setting}."
+        yield bad(subject, f"{there} may not be written to.", hint)
+        return
+    free = size(shutil.disk_usage(there).free)
+    if there == path and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield doubtful(subject, f"{path}: others may look into it.", f"chmod 700 {path}")
+    else:
+        yield good(subject, f"{path}: may be written to, {free} free.")
+
+
+def look_at_tree(root: Path, include: Sequence[str]) -> Iterable[Diagnosis]:
+    """See whether everything that is to be taken is there and may be read."""
+    subject = "source files"
+    for name in include:
+        path = root / name
+        if not path.exists():
+            hint = "Correct BACKUP_SOURCE__ROOT or BACKUP_SOURCE__INCLUDE."
+            yield bad(subject, f"{path} does not exist.", hint)
+        elif not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+            hint = "Run backupd as root, or under its systemd unit, which may read every file."
+            yield bad(subject, f"{path} may not be read.", hint)
+        else:
+            yield good(subject, f"{path.resolve()} can be read.")
+
+
+def look_at_sqlite(name: str, path: Path) -> Iterable[Diagnosis]:
+    """See whether a SQLite database is there and may be read."""
+    subject = f"database {name}"
+    if not path.is_file():
+        hint = f"Correct BACKUP_DATABASES__{name.upper()}__URL."
+        yield bad(subject, f"{path} does not exist.", hint)
+    elif not os.access(path, os.R_OK):
+        yield bad(subject, f"{path} may not be read.", "Run backupd as a user that may read it.")
+    else:
+        yield good(subject, f"{path} can be read.")
+
+
+def look_at_program(name: str, programs: Sequence[str]) -> Iterable[Diagnosis]:
+    """See whether one of the programs that can dump a database is installed."""
+    subject = f"database {name}"
+    found = next(filter(None, map(shutil.which, programs)), None)
+    if found is None:
+        setting = f"BACKUP_DATABASES__{name.upper()}__PROGRAM"
+        hint = f"Install the database's client programs, or set {setting}."
+        yield bad(subject, f"There is no {' or '.join(programs)}.", hint)
+    else:
+        yield good(subject, f"It is dumped by {found}.")
+
+
+def look_at_clock() -> Iterable[Diagnosis]:
+    """See whether the clock is set from the network, as far as systemd knows."""
+    answer = _asked("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    if answer == "yes":
+        yield good("clock", "It is set from the network.")
+    elif answer == "no":
+        hint = "timedatectl set-ntp true; names, retention and S3 all go by the clock."
+        yield doubtful("clock", "It is not set from the network.", hint)
+    else:
+        hint = "Make sure that something keeps it right, such as chrony."
+        yield doubtful("clock", "Nobody here tells whether it is right.", hint)
+
+
+def look_at_unit(unit: str) -> Iterable[Diagnosis]:
+    """See whether systemd starts the daemon at boot, and runs it now."""
+    subject = "systemd unit"
+    if not _SYSTEMD.is_dir():
+        hint = "Start 'backupd daemon' by whatever starts programs here."
+        yield doubtful(subject, "systemd does not run this machine.", hint)
+        return
+    enabled, active = (
+        _asked("systemctl", "is-enabled", unit),
+        _asked("systemctl", "is-active", unit),
+    )
+    if enabled == "enabled" and active == "active":
+        yield good(subject, f"{unit} is enabled and active.")
+    else:
+        state = f"{enabled or 'not installed'}, {active or 'inactive'}"
+        yield bad(subject, f"{unit} is {state}.", f"systemctl enable --now {unit}")
+
+
+def _asked(*command: str) -> str:
+    """Give the first line that a program prints; "" if it is not there or hangs."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip().partition("\n")[0]

@@ -1,0 +1,97 @@
+"""`backupd monitor` and `backupd doctor` as their user meets them."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from conftest import Program
+
+
+def test_a_fresh_backup_is_healthy_in_the_words_of_the_guide(program: Program) -> None:
+    program("run")
+    done = program("monitor")
+    assert done.code == 0
+    first, last, size, *_ = done.out.splitlines()
+    assert first == "✅ Backup shop at here is healthy"
+    assert last.strip().startswith("Last backup: ")
+    assert last.endswith(" ago")
+    assert size.strip().startswith("Size: ")
+
+
+def test_all_that_is_wrong_is_said_at_once_with_what_to_do(program: Program) -> None:
+    program("run")
+    program.set(MONITOR__MIN_FREE_MEGABYTES="999999999999", MONITOR__ALSO="other")
+    done = program("monitor")
+    assert done.code == 1
+    assert "❌ Backup shop at here is not healthy: 1 finding" in done.out
+    assert "❌ Backup other at here is not healthy: 1 finding" in done.out
+    assert "MIN_FREE_MEGABYTES" in done.out
+    assert "backupd run" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_a_cut_backup_is_not_healthy(program: Program) -> None:
+    program("run")
+    (archive,) = program.backups.glob("*.zip")
+    os.truncate(archive, archive.stat().st_size - 1)
+    document = json.loads(program("monitor", "--json").out)
+    (here,) = document["destinations"]
+    assert [finding["check"] for finding in here["findings"]] == ["damaged"]
+    assert document["outcome"] == "failed"
+
+
+def test_the_size_of_each_dump_is_remembered(program: Program) -> None:
+    from backupd.history import History  # noqa: PLC0415
+
+    program.set(DATABASES__MAIN__URL="sqlite:///main.sqlite")
+    import sqlite3  # noqa: PLC0415
+
+    with sqlite3.connect(program.root / "main.sqlite") as database:
+        database.execute("CREATE TABLE bookings (price)")
+    database.close()
+    program("run")
+    ((_, sizes),) = History(program.state / "shop" / "history.sqlite").dumps().items()
+    assert sizes == {"main": (program.root / "main.sqlite").stat().st_size}
+
+
+@pytest.fixture
+def diagnoses(program: Program) -> dict[str, dict[str, str]]:
+    program("run")
+    document = json.loads(program("doctor", "--json").out)
+    return {line["subject"]: line for line in document["lines"]}
+
+
+def test_the_doctor_goes_through_the_check_list(
+    diagnoses: dict[str, dict[str, str]], program: Program
+) -> None:
+    for subject in ("settings", "state", "source files", "destination here", "backup"):
+        assert diagnoses[subject]["grade"] == "pass", subject
+    assert diagnoses["mail"]["grade"] == "warn"
+    assert all(line["hint"] for line in diagnoses.values() if line["grade"] != "pass")
+    assert not [path for path in program.backups.iterdir() if "doctor" in path.name]
+
+
+def test_the_doctor_fails_on_what_keeps_a_backup_from_being_taken(
+    program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    program.set(
+        SOURCE__INCLUDE="nowhere",
+        DATABASES__MAIN__URL="sqlite:///no.sqlite",
+        DATABASES__BOOKS__URL="postgresql://books@localhost/books",
+        DATABASES__BOOKS__PROGRAM="/no/such/program",
+        DESTINATIONS__BROKEN__TYPE="local",
+        DESTINATIONS__BROKEN__PATH=str(tmp_path / "file"),
+    )
+    done = program("doctor", "--json")
+    assert done.code == 1
+    failed = [line["subject"] for line in json.loads(done.out)["lines"] if line["grade"] == "fail"]
+    assert failed[:4] == ["source files", "database main", "database books", "destination broken"]
+
+
+def test_the_doctors_lines_fit_80_columns(program: Program) -> None:
+    done = program("doctor")
+    assert max(map(len, done.out.splitlines())) <= 80
+    assert done.out.splitlines()[-1].endswith("fail")
