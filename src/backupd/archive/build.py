@@ -140,7 +140,7 @@ class Build:
         self.members += len(facts.written)
         for index in facts.written:
             if members[index].kind is MemberKind.DUMP:
-                self._note_dump(members[index])
+                self._note_dump(members[index], members[index].size or 0)
         for index, number, reason in facts.omitted:
             self._omit(members[index], OSError(number, reason))
         self._again += [members[index] for index in facts.again]
@@ -177,15 +177,15 @@ class Build:
             )
             self.members += 1
             if member.kind is MemberKind.DUMP:
-                self._note_dump(member)
+                self._note_dump(member, chunked.size)
             self.content_bytes += chunked.size
             if chunked.changed:
                 self.changed.append(member.path)
 
-    def _note_dump(self, member: Member) -> None:
+    def _note_dump(self, member: Member, size: int) -> None:
         self._dumps.append(member.path)
         if member.database:
-            self.databases.append(member.database)
+            self.databases.append(replace(member.database, dump_bytes=size))
 
     def _omit(self, member: Member, error: OSError) -> None:
         vanished = isinstance(error, _VANISHED)
