@@ -1,6 +1,6 @@
 import pytest
 
-from backupd.sources.mysql_server import client_version, quoted, sees_whole, server_version
+from backupd.sources.mysql_server import client_version, is_granted, quoted, server_version
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,11 @@ from backupd.sources.mysql_server import client_version, quoted, sees_whole, ser
     ],
 )
 def test_who_may_read_a_whole_database_is_known_from_the_grants(grant: str, sees: bool) -> None:  # noqa: FBT001  (a table of cases)
-    assert sees_whole(["GRANT USAGE ON *.* TO `u`@`h`", grant], "shop") is sees
+    assert is_granted(["GRANT USAGE ON *.* TO `u`@`h`", grant], "SELECT", "shop") is sees
 
 
 def test_a_name_with_a_quote_in_it_is_granted_as_it_is_written() -> None:
-    assert sees_whole(["GRANT SELECT ON `a``b`.* TO `u`@`h`"], "a`b")
+    assert is_granted(["GRANT SELECT ON `a``b`.* TO `u`@`h`"], "SELECT", "a`b")
     assert quoted("a`b") == "`a``b`"
 
 

@@ -10,6 +10,7 @@ from backupd.sources.command import Command, stream_of
 from backupd.sources.dump import Compression, DumpOccasion, DumpShape, believable, compressed
 from backupd.sources.mongodb_server import MongodbServer
 from backupd.sources.options import mongodump_selection
+from backupd.sources.sighting import Sighting
 from backupd.sources.tables import ALL_TABLES, TableSelection
 
 # Magic number and terminator: https://github.com/mongodb/mongo-tools/blob/master/common/archive
@@ -41,6 +42,16 @@ class MongodbDatabase:
         occasion = DumpOccasion(kind="mongodb", name=self.name, when=self.when, zone=self.zone)
         extension = _SHAPE.extension + (".gz" if self.compression is Compression.GZIP else "")
         yield occasion.member(extension, "", lambda learnt: self._dump(occasion, learnt))
+
+    def examine(self) -> Iterator[Sighting]:
+        """Look for the programs; there is none that could ask the server anything else.
+
+        Raises:
+            DumpError: a dump would fail, for this reason.
+        """
+        for name in ("mongodump", "mongorestore"):
+            self.server.command(name, purpose="dumping")
+        yield Sighting("mongodump and mongorestore are there; only a dump tries the connection.")
 
     def _dump(self, occasion: DumpOccasion, learnt: list[DatabaseFacts]) -> Iterator[bytes]:
         said: list[str] = []

@@ -17,6 +17,7 @@ from backupd.sources.dump import (
     dump_name,
 )
 from backupd.sources.mysql_server import MysqlServer, quoted
+from backupd.sources.sighting import Sighting
 from backupd.sources.tables import ALL_TABLES, Table, TableSelection
 
 COUNTED_UP_TO = 10 * 1024**3
@@ -76,13 +77,37 @@ class MysqlDatabase:
     def _kept(self, tables: list[Table]) -> list[Table]:
         return [table for table in tables if table.has_rows and not self.selection.omits(table)]
 
+    def examine(self) -> Iterator[Sighting]:
+        """Look at everything that a dump needs, and say what there is.
+
+        Raises:
+            DumpError: a dump would fail, for this reason.
+        """
+        version = self.server.version()
+        wanted = self.server.access.address.database
+        for database in [wanted] if wanted else self.server.databases():
+            tables = self.server.tables(database)
+            self._refuse_blind_spots(tables, database)
+            kept = self._kept(tables)
+            self.server.refuse_unreadable(database, kept)
+            for warning in self._warnings(tables, version):
+                yield Sighting(warning, hint="The backup works, but promises less.")
+            yield Sighting(
+                f"The database '{database}' on {version} has {len(kept)} tables to dump, all of "
+                "which may be read."
+            )
+
     def _refuse_blind_spots(self, tables: list[Table], database: str) -> None:
         """Find out before the dump what it would pass over in silence."""
         self.selection.refuse_unmatched(tables, database)
-        if not self.selection.include and not self.server.sees_whole(database):
+        if self.selection.include:
+            return
+        rights = ["SELECT"] if "--skip-triggers" in self.options else ["SELECT", "TRIGGER"]
+        if lacking := self.server.blind_to(database, rights):
             raise DumpError(
-                f"The user may not read all of the database '{database}': tables on which it has "
-                "no right at all would be missing from the dump without a word.",
+                f"The user may not see all of the database '{database}': it lacks the right "
+                f"{' and '.join(lacking)}, and what it has no right on would be missing from the "
+                "dump without a word.",
                 hint=f"GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON {quoted(database)}.* to it, or "
                 "name the tables to dump in BACKUP_DATABASES__…__INCLUDE_TABLES.",
             )

@@ -164,13 +164,26 @@ class MysqlServer:
         rows = self.ask(database, "\n".join([begin, *counts]))
         return {table.key: count for table, count in zip(tables, rows, strict=True)}
 
-    def sees_whole(self, database: str) -> bool:
-        """Tell whether the user may read all tables: those without any right do not even show."""
-        return sees_whole(self._answer("", "SHOW GRANTS;"), database)
+    def refuse_unreadable(self, database: str, tables: Sequence[Table]) -> None:
+        """Try to read each table, and no row of it.
+
+        Raises:
+            DumpError: one of them cannot be read.
+        """
+        tries = [f"SELECT 1 FROM {quoted(table.name)} LIMIT 0;" for table in tables]  # noqa: S608
+        self._answer(database, "\n".join(tries))
+
+    def blind_to(self, database: str, rights: Iterable[str]) -> list[str]:
+        """Give those rights that the user lacks on a database as a whole.
+
+        What one has no right on does not even show: a dump passes over it in silence.
+        """
+        grants = self._answer("", "SHOW GRANTS;")
+        return [right for right in rights if not is_granted(grants, right, database)]
 
 
-def sees_whole(grants: Iterable[str], database: str) -> bool:
-    """Tell from what SHOW GRANTS says whether one may read every table of a database.
+def is_granted(grants: Iterable[str], right: str, database: str) -> bool:
+    """Tell from what SHOW GRANTS says whether one has a right on a database as a whole.
 
     A role is trusted: not every server shows the rights that come with it.
     """
@@ -182,7 +195,7 @@ def sees_whole(grants: Iterable[str], database: str) -> bool:
             continue
         rights = {right.strip() for right in match[1].split(",")}
         everywhere = match[3] == "*"
-        if rights & {"SELECT", "ALL PRIVILEGES"} and (
+        if rights & {right, "ALL PRIVILEGES"} and (
             everywhere or re.fullmatch(_like(match[2].replace("``", "`")), database, re.DOTALL)
         ):
             return True

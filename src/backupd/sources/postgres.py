@@ -18,6 +18,7 @@ from backupd.sources.dump import (
     dump_name,
 )
 from backupd.sources.postgres_server import PostgresServer, PostgresSession
+from backupd.sources.sighting import Sighting, refuse_unreadable
 from backupd.sources.tables import ALL_TABLES, Table, TableSelection
 
 COUNTED_UP_TO = 10 * 1024**3
@@ -84,6 +85,28 @@ class PostgresDatabase:
         if self.with_globals:
             occasion = self._occasion(f"{self.name}.@globals")
             yield occasion.plain_member(_GLOBALS.extension, self._dump_globals)
+
+    def examine(self) -> Iterator[Sighting]:
+        """Look at everything that a dump needs, and say what there is.
+
+        Raises:
+            DumpError: a dump would fail, for this reason.
+        """
+        wanted = self.server.access.address.database
+        for database in [wanted] if wanted else self.server.databases():
+            version = self.server.refuse_old_client(database)
+            self.server.command("pg_restore", database="", purpose="reading back")
+            with self.server.session(database) as session:
+                tables = session.tables()
+                unreadable = session.unreadable()
+            self.selection.refuse_unmatched(tables, database)
+            kept = self._kept(tables)
+            left_out = {table.key for table in tables} - {table.key for table in kept}
+            refuse_unreadable([name for name in unreadable if name not in left_out], database)
+            yield Sighting(
+                f"The database '{database}' on PostgreSQL {version} has {len(kept)} tables to "
+                "dump, all of which may be read."
+            )
 
     def _occasion(self, name: str) -> DumpOccasion:
         return DumpOccasion(kind="postgresql", name=name, when=self.when, zone=self.zone)

@@ -34,6 +34,15 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY n.nspname, c.relname;
 """
+_UNREADABLE = """
+SELECT to_json(quote_ident(n.nspname) || '.' || quote_ident(c.relname))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'
+    AND CASE c.relkind WHEN 'S' THEN NOT has_sequence_privilege(c.oid, 'SELECT')
+        ELSE NOT has_table_privilege(c.oid, 'SELECT') OR row_security_active(c.oid) END
+    AND c.relkind IN ('r', 'p', 'S')
+ORDER BY n.nspname, c.relname;
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +153,11 @@ class PostgresSession:
     def tables(self) -> list[Table]:
         """List every table and view that pg_dump would dump."""
         return [Table(**row) for row in self.ask(_TABLES)]
+
+    def unreadable(self) -> list[str]:
+        """Name tables and sequences that the user may not read, or not all rows of."""
+        names: list[str] = self.ask(_UNREADABLE)
+        return names
 
     def count(self, tables: Sequence[Table]) -> dict[str, int]:
         """Count the rows of each table."""

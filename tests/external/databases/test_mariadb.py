@@ -222,6 +222,8 @@ def test_the_least_rights_that_the_manual_names_are_enough(
 ) -> None:
     shop.sql("GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON shop.* TO reader@'127.0.0.1';")
     shop.sql("GRANT SELECT ON mysql.proc TO reader@'127.0.0.1';")
+    (sighting,) = source_of(reader).examine()
+    assert "all of which may be read" in sighting.sentence
     dump = content(only_member(source_of(reader)))
     assert b"CREATE DEFINER=`root`@`localhost` PROCEDURE `forget`" in dump
     assert b"EVENT `sweep`" in dump
@@ -232,11 +234,20 @@ def test_a_table_that_the_user_cannot_even_see_fails_the_dump(
 ) -> None:
     shop.sql("GRANT SELECT ON shop.parent TO reader@'127.0.0.1';")
     error = failure_of(lambda: content(only_member(source_of(reader))))
-    assert "may not read all of the database 'shop'" in str(error)
+    assert "may not see all of the database 'shop'" in str(error)
     assert "GRANT SELECT" in error.hint
     selection = TableSelection(include=["parent"])
     only = only_member(source_of(reader, selection=selection))
     assert b"INSERT INTO `parent`" in content(only)
+
+
+def test_triggers_that_the_user_cannot_see_fail_the_dump(shop: RunningServer, reader: str) -> None:
+    shop.sql("GRANT SELECT, SHOW VIEW, EVENT ON shop.* TO reader@'127.0.0.1';")
+    shop.sql("GRANT SELECT ON mysql.proc TO reader@'127.0.0.1';")
+    error = failure_of(lambda: content(only_member(source_of(reader))))
+    assert "it lacks the right TRIGGER" in str(error)
+    without = source_of(reader, options=["--skip-triggers"])
+    assert content(only_member(without))
 
 
 def test_a_table_without_the_right_to_read_it_fails_the_dump(
@@ -244,7 +255,9 @@ def test_a_table_without_the_right_to_read_it_fails_the_dump(
 ) -> None:
     shop.sql("GRANT INSERT ON shop.parent TO reader@'127.0.0.1';")
     selection = TableSelection(include=["parent"])
-    error = failure_of(lambda: content(only_member(source_of(reader, selection=selection))))
+    source = source_of(reader, selection=selection)
+    assert "denied to user 'reader'" in str(failure_of(lambda: list(source.examine())))
+    error = failure_of(lambda: content(only_member(source)))
     assert "denied to user 'reader'" in str(error)
     assert "least rights" in error.hint
 

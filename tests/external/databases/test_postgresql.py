@@ -221,11 +221,26 @@ def test_a_table_without_the_right_to_read_it_fails_the_dump(shop: RunningServer
     shop.sql("CREATE USER reader PASSWORD 'x';")
     shop.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;", "shop")
     try:
-        error = failure_of(lambda: content(only_member(source_of(shop.url("shop", "reader", "x")))))
+        source = source_of(shop.url("shop", "reader", "x"))
+        seen = str(failure_of(lambda: list(source.examine())))
+        assert 'may not read everything in the database \'shop\': "Odd ""Schema""".' in seen
+        error = failure_of(lambda: content(only_member(source)))
         assert "permission denied for" in str(error)
         assert "least rights" in error.hint
     finally:
         shop.sql("DROP OWNED BY reader;", "shop")
+        shop.sql("DROP USER reader;")
+
+
+def test_the_least_rights_that_the_manual_names_are_enough(shop: RunningServer) -> None:
+    shop.sql("CREATE USER reader PASSWORD 'x' IN ROLE pg_read_all_data;")
+    try:
+        selection = TableSelection(exclude=["none"])
+        source = source_of(shop.url("shop", "reader", "x"), selection=selection)
+        (sighting,) = source.examine()
+        assert "all of which may be read" in sighting.sentence
+        assert content(only_member(replace(source, options=["--no-blobs"])))
+    finally:
         shop.sql("DROP USER reader;")
 
 
