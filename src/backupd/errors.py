@@ -6,6 +6,7 @@ BackupdError               exit 1
 ├── LockedError            exit 75   another operation holds the backup set's lock
 ├── SourceError            exit 1    a file tree or a database could not be read
 │   └── DumpError          exit 1    a database's dump failed
+├── LoadError              exit 1    a dump could not be loaded into a database
 ├── ArchiveError           exit 1    an archive could not be written, or is damaged
 │   └── WrongPasswordError exit 1    the archive's password is another one
 ├── DestinationError       exit 1    a destination did not do what it was asked
@@ -73,6 +74,12 @@ class DumpError(SourceError):
         super().__init__(message, hint=hint)
         self.exit_status = exit_status
         self.stderr = stderr
+
+
+class LoadError(BackupdError):
+    """A dump could not be loaded into a database."""
+
+    default_hint = "Check the database server, and load the dump by hand as RESTORE.txt says."
 
 
 class ArchiveError(BackupdError):

@@ -58,6 +58,7 @@ class OmissionReason(StrEnum):
     SPECIAL = "socket, fifo or device"
     TOO_LONG = "path too long"
     NAME_TAKEN = "name taken by another member"
+    DUMP_FAILED = "dump failed"
 
 
 class Outcome(StrEnum):
@@ -82,6 +83,9 @@ class DatabaseFacts:
     dump_bytes: int = 0
     """The plain size of its dump; 0 before there is one."""
     version: str = ""
+    """The server's, or the library's."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what the dump cannot promise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +113,11 @@ class Member:
     origin: str = ""
     stream: Callable[[], Iterator[bytes]] | None = None
     database: DatabaseFacts | None = None
+    facts: Callable[[], DatabaseFacts] | None = None
+    """Asked once the stream was read to its end, knows better than `database`."""
     optional: bool = False
-    """Whether it may be left out without harm when it cannot be read."""
+    """Whether it may be left out when it cannot be read: a file without harm, a dump so that the
+    backup is partial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 `tests/destinations/test_contract.py` holds every destination to its own.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -105,4 +106,34 @@ class Gauged(Protocol):
 
     def gauges(self, before: datetime) -> Gauges:
         """Look, and change nothing."""
+        ...
+
+
+class Loader(Protocol):
+    """One database of a server, into which a dump can be loaded.
+
+    `load` and `replace` take a dump's file name, whose ending tells its format, and its bytes. If
+    the bytes raise, or the loading fails, a database whose engine can do so is as it was before;
+    of another the error says that it is half loaded. Raises LoadError, and what the bytes raise.
+    """
+
+    @property
+    def name(self) -> str:
+        """The database's name in the settings."""
+        ...
+
+    def tables(self) -> Mapping[str, int]:
+        """Count the rows of every table, and of views as 0; nothing if there is no database."""
+        ...
+
+    def load(self, file_name: str, chunks: Iterable[bytes]) -> None:
+        """Load a dump into an empty database, which is created if there is none."""
+        ...
+
+    def replace(self, file_name: str, chunks: Iterable[bytes]) -> None:
+        """Load a dump, and with it replace what is in the database under the same names."""
+        ...
+
+    def scratch(self) -> AbstractContextManager["Loader"]:
+        """Make an empty database beside this one, for a trial, and drop it at the end."""
         ...

@@ -4,8 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,12 +12,13 @@ from pydantic import BaseModel, SecretStr
 
 from backupd.catalog import Catalog, Known
 from backupd.clock import SystemClock
-from backupd.errors import SettingsError, UnknownNameError
+from backupd.database_wiring import database_source, sqlite_path
+from backupd.errors import UnknownNameError
 from backupd.history import History
 from backupd.lock import SetLock
 from backupd.logs import Redactor
 from backupd.model import Backup, Scope
-from backupd.operations.backup import DatabaseSource, TakeBackup
+from backupd.operations.backup import TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
 from backupd.places import Places
@@ -26,7 +26,7 @@ from backupd.policies import retention_policy
 from backupd.ports import Clock, Destination, Observer, Source
 from backupd.retention import make_plan
 from backupd.settings import Loaded
-from backupd.settings.places import Database, LocalDestination, S3Destination
+from backupd.settings.places import LocalDestination, S3Destination
 from backupd.settings.schema import Destination as DestinationSettings
 from backupd.spool import Spool
 
@@ -163,7 +163,10 @@ class App:
             files=None if request.only_db else self._files(request.exclude),
             databases=[]
             if request.only_files
-            else [(name, self._database(name, databases[name])) for name in wanted],
+            else [
+                (name, database_source(name, databases[name], self.root, self.zone))
+                for name in wanted
+            ],
             delivering=self.deliver(request.only_to),
             scope=request.scope,
             password=_plain(self.settings.archive_password),
@@ -180,7 +183,7 @@ class App:
         live = [
             file
             for database in self.settings.databases.values()
-            if (path := _sqlite_path(database, self.root)) is not None
+            if (path := sqlite_path(database, self.root)) is not None
             for file in live_files(path)
         ]
         return FileTree(
@@ -192,25 +195,6 @@ class App:
             one_file_system=section.one_file_system,
             never=(self.spool, self.state, *local, *live),
         )
-
-    def _database(self, name: str, section: Database) -> DatabaseSource:
-        from backupd.sources.sqlite import SqliteDatabase  # noqa: PLC0415
-
-        path = _sqlite_path(section, self.root)
-        if path is None:
-            raise SettingsError(
-                f"BACKUP_DATABASES__{name.upper()}__URL: this version dumps SQLite databases only.",
-            )
-
-        def source(when: datetime, scratch: Path) -> Source:
-            database = SqliteDatabase(
-                name=name, path=path, scratch=scratch, when=when, zone=self.zone
-            )
-            if section.timeout is None:
-                return database
-            return replace(database, lock_timeout=section.timeout)
-
-        return source
 
     def _all_places(self, base: Path) -> dict[str, DestinationSettings]:
         """Give the destinations by name: those that are set, else one under the state directory.
@@ -231,12 +215,6 @@ def _refuse_unknown(what: str, asked: Sequence[str], known: Mapping[str, object]
         if name not in known:
             names = ", ".join(sorted(known)) or "none is set"
             raise UnknownNameError(f"There is no {what} '{name}'. There is: {names}.")
-
-
-def _sqlite_path(section: Database, root: Path) -> Path | None:
-    """Read `sqlite:///path`: relative to the root, or absolute after a fourth slash."""
-    scheme, _, rest = section.url.get_secret_value().partition("://")
-    return root / rest.removeprefix("/").partition("?")[0] if scheme == "sqlite" else None
 
 
 def _plain(secret: SecretStr | None) -> str | None:

@@ -266,7 +266,7 @@ def test_of_an_address_only_the_password_is_hidden(env_file: Path) -> None:
     loaded = load(env_file, "BACKUP_DATABASES__A__URL=sqlite:///a.sqlite")
     assert loaded.warnings == ()
     assert ("BACKUP_DATABASES__A__URL", "sqlite:///a.sqlite") in shown(loaded)
-    loaded = load(env_file, "BACKUP_DATABASES__B__URL=postgresql://me:p@ss:w/rd@host/b")
+    loaded = load(env_file, "BACKUP_DATABASES__B__URL=postgresql://me:p@ss:word@host/b")
     assert ("BACKUP_DATABASES__B__URL", "postgresql://me:***@host/b") in shown(loaded)
     assert len(loaded.warnings) == 1
 

@@ -17,6 +17,7 @@ from backupd.archive.output import Output
 from backupd.archive.restore_text import RESTORE_PATH, restore_text
 from backupd.archive.slots import BATCH, Message, Slot, weight
 from backupd.archive.workers import Request, Step
+from backupd.errors import DumpError
 from backupd.model import (
     ArchiveHeader,
     DatabaseFacts,
@@ -154,7 +155,7 @@ class Build:
         if member.stream is None:
             yield from chunked.file_steps()
         else:
-            yield from chunked.stream_steps(member.stream())
+            yield from chunked.stream_steps(_dumped(member, chunked))
         yield partial(self._take_chunked, member, chunked, last_try=last_try)
 
     def _take_chunked(self, member: Member, chunked: ChunkedMember, *, last_try: bool) -> None:
@@ -185,9 +186,14 @@ class Build:
     def _note_dump(self, member: Member, size: int) -> None:
         self._dumps.append(member.path)
         if member.database:
-            self.databases.append(replace(member.database, dump_bytes=size))
+            facts = member.facts() if member.facts else member.database
+            self.databases.append(replace(facts, dump_bytes=size))
 
-    def _omit(self, member: Member, error: OSError) -> None:
+    def _omit(self, member: Member, error: OSError | DumpError) -> None:
+        if isinstance(error, DumpError):
+            failed, detail = OmissionReason.DUMP_FAILED, f"{error} {error.hint}"
+            self.omissions.append(Omission(path=member.path, reason=failed, detail=detail))
+            return
         vanished = isinstance(error, _VANISHED)
         self.omissions.append(
             Omission(
@@ -225,6 +231,17 @@ class Build:
         chunked = ChunkedMember(reading, self.output, self.encoder, lambda _: None)
         yield from chunked.stream_steps(iter(content))
         yield lambda: self.ledger.note_record(chunked.central, chunked.offset)
+
+
+def _dumped(member: Member, chunked: ChunkedMember) -> Iterator[bytes]:
+    """Give a dump's bytes; one that a backup can do without ends with its failure noted."""
+    try:
+        if member.stream is not None:
+            yield from member.stream()
+    except DumpError as error:
+        if not member.optional:
+            raise
+        chunked.failure = error
 
 
 def _reading(member: Member, salt: bytes) -> Reading:

@@ -31,6 +31,7 @@ from backupd.archive.records import (
 )
 from backupd.archive.slots import CHUNK, Message, Slot
 from backupd.archive.workers import Request, Step
+from backupd.errors import DumpError
 from backupd.ports import Progress
 
 
@@ -43,7 +44,7 @@ class ChunkedMember:
         self.reading = reading
         self.known = walked(reading)
         """What it is; for a file, what it was when it was opened."""
-        self.failure: OSError | None = None
+        self.failure: OSError | DumpError | None = None
         """Why it could not be read; then nothing of it is in the archive."""
         self.changed = False
         """Whether the file was written to meanwhile."""

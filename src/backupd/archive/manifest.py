@@ -93,6 +93,10 @@ def parse_manifest(lines: Iterable[bytes]) -> Manifest:
         ) from error
 
 
+def _database(values: dict[str, Any]) -> DatabaseFacts:
+    return DatabaseFacts(**{**values, "warnings": tuple(values.get("warnings", ()))})
+
+
 def _manifest(document: dict[str, Any]) -> Manifest:
     return Manifest(
         header=ArchiveHeader(
@@ -104,7 +108,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
             version=document["backupd"],
         ),
         encrypted=document["encrypted"],
-        databases=tuple(DatabaseFacts(**database) for database in document["databases"]),
+        databases=tuple(map(_database, document["databases"])),
         omissions=tuple(
             Omission(**{**omission, "reason": OmissionReason(omission["reason"])})
             for omission in document["omissions"]

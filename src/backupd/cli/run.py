@@ -83,15 +83,22 @@ def perform_backup(invocation: Invocation, app: "App", request: "BackupRequest")
 
 def _print_what_is_missing(report: "BackupReport") -> None:
     """Name what a partial backup lacks, on standard error."""
+    from backupd.model import OmissionReason  # noqa: PLC0415
+
     archive = report.archive
     missing = [each for each in archive.omissions if not each.harmless]
     for omission in missing[:_NAMED]:
         click.echo(f"Left out ({omission.reason}): {printable(omission.path)}", err=True)
+        if omission.reason is OmissionReason.DUMP_FAILED:
+            click.echo(f"  {printable(omission.detail)}", err=True)
     if len(missing) > _NAMED:
         click.echo(f"… and {len(missing) - _NAMED} more; the archive's manifest has all.", err=True)
     for copy in (*report.copies, *report.late):
         if not copy.succeeded:
             click.echo(f"{copy.destination}: {copy.error}\n  {copy.hint}", err=True)
+    for database in archive.databases:
+        for warning in database.warnings:
+            click.echo(f"Warning: database {database.name}: {printable(warning)}", err=True)
     for path in archive.changed_while_read:
         click.echo(f"Changed while it was read: {printable(path)}", err=True)
 

@@ -127,6 +127,9 @@ def _(event: ArchiveBuilt) -> None:
     for omission in archive.omissions:
         level = _log.info if omission.harmless else _log.warning
         level(f"left out: {omission.reason}", path=omission.path, detail=omission.detail)
+    for database in archive.databases:
+        for warning in database.warnings:
+            _log.warning(warning, database=database.name)
     for path in archive.changed_while_read:
         _log.warning("changed while it was read", path=path)
     _log.info("archive built", backup=archive.name, bytes=archive.size, sha256=archive.sha256)

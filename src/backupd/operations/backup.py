@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from backupd import __version__
 from backupd.archive.writer import build_archive
-from backupd.errors import ArchiveError, DestinationError
+from backupd.errors import ArchiveError, DestinationError, SourceError
 from backupd.events import (
     ArchiveBuilt,
     ArchiveStarted,
@@ -127,6 +127,7 @@ class TakeBackup:
                 omissions=omissions,
                 on_progress=_zipping(observe, total),
             )
+            _refuse_empty(archive)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
@@ -162,6 +163,12 @@ class TakeBackup:
             except DestinationError:
                 continue  # its delivery will say what is wrong with it
         return False
+
+
+def _refuse_empty(archive: Archive) -> None:
+    if not archive.members:
+        reason = next((omission.detail for omission in archive.omissions), "There was nothing.")
+        raise SourceError(f"Nothing could be backed up: {reason}")
 
 
 def _zipping(observe: Observer, total: int) -> Callable[[int], None]:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
 
 from backupd.naming import set_name_mistake
+from backupd.sources.database_url import SERVER_SCHEMES, checked_password, parse_database_url
 
-DATABASE_KINDS = ("sqlite", "postgresql", "mysql", "mariadb", "mongodb")
+DATABASE_SCHEMES = ("sqlite", *SERVER_SCHEMES)
 _TIME_OF_DAY = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 
 
@@ -61,17 +62,24 @@ def _valid_patterns(value: tuple[str, ...]) -> tuple[str, ...]:
 
 def masked(secret: str) -> str:
     """Hide a secret: an address loses its password only, anything else is a length."""
-    if secret.startswith(tuple(f"{kind}://" for kind in DATABASE_KINDS)):
+    if secret.startswith(tuple(f"{kind}://" for kind in DATABASE_SCHEMES)):
         return re.sub(r"(://[^/@:]*:).*@", r"\1***@", secret)
     return f"(secret, {len(secret)} characters)" if secret else ""
 
 
 def _valid_database_url(value: SecretStr) -> SecretStr:
     scheme, separator, rest = value.get_secret_value().partition("://")
-    if scheme not in DATABASE_KINDS or not separator or not rest.strip("/"):
+    if scheme not in DATABASE_SCHEMES or not separator or not rest.strip("/"):
         raise ValueError(
-            "an address that starts with " + ", ".join(map("{}://".format, DATABASE_KINDS))
+            "an address that starts with " + ", ".join(map("{}://".format, DATABASE_SCHEMES))
         )
+    if scheme != "sqlite":
+        parse_database_url(value.get_secret_value())
+    return value
+
+
+def _valid_password(value: SecretStr) -> SecretStr:
+    checked_password(value.get_secret_value())
     return value
 
 
@@ -96,6 +104,7 @@ Rate = ByteSize
 NoneWhenEmpty = BeforeValidator(_none_when_empty)
 OptionalCount = Annotated[Count | None, NoneWhenEmpty]
 Secret = SecretStr
+DatabasePassword = Annotated[SecretStr, AfterValidator(_valid_password)]
 Language = Literal["en", "fr"]
 LogFormat = Literal["auto", "journal", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr, ValidationInfo, field_validator
 
 from backupd.settings.kinds import (
     AbsolutePath,
+    DatabasePassword,
     DatabaseUrl,
     List,
     Patterns,
@@ -16,6 +17,8 @@ from backupd.settings.kinds import (
     Seconds,
     Secret,
 )
+from backupd.sources.database_url import kind_of
+from backupd.sources.options import checked_options, checked_tables
 
 
 class Source(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -41,20 +44,50 @@ class Database(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     url: DatabaseUrl
     """Where it is: sqlite:///relative/or//absolute.sqlite, postgresql://user:password@host/name,
     mysql://…, mariadb://…, mongodb://…"""
+    password: DatabasePassword | None = None
+    """The password, as it is, if it is not in URL."""
     include_tables: List = ()
-    """Only these tables."""
+    """Only these tables: shell patterns over table or schema.table, as app.*,log_?"""
     exclude_tables: List = ()
-    """All tables but these."""
+    """All tables but these: shell patterns too."""
+    tables_without_data: List = ()
+    """Tables that are dumped empty: shell patterns too."""
+    schema_only: bool = False
+    """Dump the tables' definitions and no rows."""
+    globals: bool = False
+    """PostgreSQL: dump the server's roles and tablespaces too."""
     format: Literal["custom", "plain"] = "custom"
     """PostgreSQL: pg_dump's format, custom or plain."""
     compress: Literal["none", "gzip"] = "none"
     """Compression of the dump itself; the archive compresses anyway."""
     timeout: Seconds | None = None
-    """Seconds that a dump may take (SQLite: that it may wait for a lock; 60)."""
+    """Seconds that a dump may take: 21600 (SQLite: that it may wait for a lock: 60)."""
+    stall_timeout: Seconds = 900
+    """Seconds in which the dump program may give nothing, as while it waits for a lock."""
     options: List = ()
-    """More options for the dump program."""
+    """More options for the dump program, as --no-owner,--no-comments"""
     program: AbsolutePath | None = None
     """The dump program, where it is not on PATH."""
+    required: bool = True
+    """Whether a failed dump fails the backup; if not, it makes the backup a partial one."""
+
+    @field_validator("options")
+    @classmethod
+    def _options_fit(cls, value: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
+        return checked_options(_kind(others), value)
+
+    @field_validator("include_tables", "exclude_tables", "tables_without_data")
+    @classmethod
+    def _tables_fit(cls, value: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
+        if value:
+            checked_tables(_kind(others), str(others.field_name), value)
+        return value
+
+
+def _kind(others: ValidationInfo) -> str:
+    """Tell what kind of database the fields belong to; "" if its URL is no good."""
+    url = others.data.get("url")
+    return kind_of(url.get_secret_value()) if isinstance(url, SecretStr) else ""
 
 
 class LocalDestination(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
