@@ -25,6 +25,9 @@ from backupd.settings import Loaded
 from backupd.settings.places import Database, LocalDestination
 from backupd.settings.schema import Destination as DestinationSettings
 
+_OF_RESTORES = (".backupd-restore-*/", ".backupd-*.partial")
+"""What a restore that was killed may have left in the tree."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupRequest:
@@ -120,6 +123,10 @@ class App:
             bytes_expected=int(last.facts.get("bytes", 0)) if last else 0,
         )
 
+    def sqlite_path(self, name: str) -> Path | None:
+        """Tell where a database's file is; None if it is not SQLite."""
+        return _sqlite_path(self.settings.databases[name], self.root)
+
     def _files(self, more_exclude: Sequence[str]) -> Source:
         from backupd.sources.files import FileTree  # noqa: PLC0415  (costs 0.05 s)
         from backupd.sources.sqlite import live_files  # noqa: PLC0415
@@ -135,7 +142,7 @@ class App:
         return FileTree(
             root=self.root,
             include=section.include or (".",),
-            exclude=(*section.exclude, *more_exclude),
+            exclude=(*section.exclude, *more_exclude, *_OF_RESTORES),
             follow_symlinks=section.follow_symlinks,
             ignore_unreadable=section.ignore_unreadable,
             one_file_system=section.one_file_system,

@@ -8,10 +8,13 @@ import click
 
 from backupd import __version__
 from backupd.cli.config import config
+from backupd.cli.drill import drill
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.listing import list_
 from backupd.cli.render import print_json
+from backupd.cli.restore import restore
 from backupd.cli.run import run
+from backupd.cli.verify import verify
 from backupd.errors import BackupdError, Interrupted
 
 
@@ -28,7 +31,7 @@ def cli(context: click.Context) -> None:
     context.ensure_object(Invocation)
 
 
-for command in (run, list_, config):
+for command in (run, list_, restore, verify, drill, config):
     cli.add_command(command)
 
 
