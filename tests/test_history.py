@@ -1,12 +1,13 @@
 """The history."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from backupd.errors import BackupdError
-from backupd.history import ArchiveRecord, CopyRecord, History, Run
+from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, Run
 from backupd.model import Outcome
 
 AT = datetime(2025, 11, 8, 1, tzinfo=UTC)
@@ -82,3 +83,22 @@ def test_a_damaged_history_is_an_error_that_says_what_to_do(history: History) ->
     with pytest.raises(BackupdError, match="cannot be used") as raised:
         history.runs()
     assert "Move it away" in raised.value.hint
+
+
+def test_the_last_verify_and_drill_of_each_backup_are_kept_newest_first(history: History) -> None:
+    first = ProofRecord(
+        destination="offsite",
+        key="shop-2025-11-08-01-00-00.zip",
+        operation="verify",
+        at=datetime(2025, 11, 8, 4, tzinfo=UTC),
+        percent=100,
+        seconds=1.5,
+        bytes=100,
+        flaw="a member is damaged",
+    )
+    drill = replace(first, operation="drill", at=datetime(2025, 11, 9, tzinfo=UTC), flaw="")
+    again = replace(first, at=datetime(2025, 11, 10, tzinfo=UTC), flaw="")
+    for record in (first, drill, again):
+        history.record_proof(record)
+    assert history.proofs("offsite") == {first.key: [again, drill]}
+    assert history.proofs("elsewhere") == {}

@@ -8,6 +8,7 @@ BackupdError               exit 1
 │   └── DumpError          exit 1    a database's dump failed
 ├── LoadError              exit 1    a dump could not be loaded into a database
 ├── ArchiveError           exit 1    an archive could not be written, or is damaged
+│   ├── DamagedError       exit 1    what is read is not what was written
 │   └── WrongPasswordError exit 1    the archive's password is another one
 ├── DestinationError       exit 1    a destination did not do what it was asked
 │   └── ObjectNotFoundError exit 1   nothing is kept there under that key
@@ -86,6 +87,12 @@ class ArchiveError(BackupdError):
     """An archive cannot be written or read."""
 
     default_hint = "Check the free space and the health of the disk that holds BACKUP_SPOOL."
+
+
+class DamagedError(ArchiveError):
+    """An archive, or a member of it, is not what was written: nothing of it counts as restored."""
+
+    default_hint = "Restore from another destination or an older backup (--destination, --at)."
 
 
 class WrongPasswordError(ArchiveError):

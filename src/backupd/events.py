@@ -6,6 +6,7 @@ from typing import Protocol
 
 from backupd.errors import BackupdError
 from backupd.model import Archive, Backup, Copy, Outcome
+from backupd.reports import Proof, RestorePlan
 
 
 class Report(Protocol):
@@ -97,11 +98,27 @@ class CopyEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePlanned:
+    """What is to be restored is known, and nothing has been written."""
+
+    plan: RestorePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupProved:
+    """One backup was read back, or restored, and compared."""
+
+    operation: str
+    """`verify` or `drill`."""
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progressed:
     """Work was done: the only sign of life that counts."""
 
     phase: str
-    """What is under way: `zipping`, or `delivering to NAME`."""
+    """What is under way: `zipping`, `delivering to NAME`, `restoring`, `verifying KEY at NAME`."""
     done: int
     """Bytes so far."""
     total: int
@@ -144,6 +161,8 @@ Event = (
     | ArchiveBuilt
     | CopyStarted
     | CopyEnded
+    | RestorePlanned
+    | BackupProved
     | Progressed
     | SpoolHolds
     | BackupRemoved

@@ -1,4 +1,4 @@
-"""What ran and what was copied where, kept in SQLite in the backup set's state directory."""
+"""What ran, what was copied and what was proved, in SQLite in the set's state directory."""
 
 import json
 import sqlite3
@@ -23,6 +23,11 @@ CREATE TABLE IF NOT EXISTS copies (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS archives (
     key TEXT PRIMARY KEY, encrypted INTEGER NOT NULL, dumps TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS proofs (
+    destination TEXT NOT NULL, key TEXT NOT NULL, operation TEXT NOT NULL, at TEXT NOT NULL,
+    percent INTEGER NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL, flaw TEXT NOT NULL,
+    PRIMARY KEY (destination, key, operation)
 ) STRICT;
 """
 
@@ -60,6 +65,24 @@ class ArchiveRecord:
     encrypted: bool
     dumps: Mapping[str, int] = field(default_factory=dict)
     """Plain bytes of each database's dump."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRecord:
+    """The last verify or drill of one backup that could tell whether it is good."""
+
+    destination: str
+    key: str
+    operation: str
+    """`verify` or `drill`."""
+    at: datetime
+    percent: int
+    """How much of the backup was read."""
+    seconds: float
+    bytes: int
+    """Plain bytes that were compared."""
+    flaw: str = ""
+    """What is wrong with the backup; "" for a good one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +175,38 @@ class History:
             )
             for row in rows
         }
+
+    def record_proof(self, proof: ProofRecord) -> None:
+        """Note how a backup was found to be."""
+        with self._open() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    proof.destination,
+                    proof.key,
+                    proof.operation,
+                    proof.at.isoformat(),
+                    proof.percent,
+                    proof.seconds,
+                    proof.bytes,
+                    proof.flaw,
+                ),
+            )
+
+    def proofs(self, destination: str) -> dict[str, list[ProofRecord]]:
+        """Give the last verify and drill of each backup at a destination, by key, newest first.
+
+        A backup is good if the newest has no flaw, and damaged if it has one.
+        """
+        with self._open() as database:
+            rows = database.execute(
+                "SELECT * FROM proofs WHERE destination = ? ORDER BY at DESC", (destination,)
+            ).fetchall()
+        found: dict[str, list[ProofRecord]] = {}
+        for row in rows:
+            values = {**dict(row), "at": datetime.fromisoformat(row["at"])}
+            found.setdefault(row["key"], []).append(ProofRecord(**values))
+        return found
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

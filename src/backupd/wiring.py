@@ -14,10 +14,10 @@ from backupd.catalog import Catalog, Known
 from backupd.clock import SystemClock
 from backupd.database_wiring import database_source, sqlite_path
 from backupd.errors import UnknownNameError
-from backupd.history import History
+from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord
 from backupd.lock import SetLock
 from backupd.logs import Redactor
-from backupd.model import Backup, Scope
+from backupd.model import Backup, Condition, Scope
 from backupd.operations.backup import TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
@@ -29,6 +29,9 @@ from backupd.settings import Loaded
 from backupd.settings.places import LocalDestination, S3Destination
 from backupd.settings.schema import Destination as DestinationSettings
 from backupd.spool import Spool
+
+_OF_RESTORES = (".backupd-restore-*/", ".backupd-*.partial")
+"""What a restore that was killed may have left in the tree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +102,11 @@ class App:
     def _known(self, destination: str) -> dict[str, Known]:
         """Tell what the history knows of the archives at a destination."""
         built = self.history.archives()
+        copies = self.history.copies(destination)
+        proofs = self.history.proofs(destination)
         return {
-            key: Known(size=copy.size, encrypted=built[key].encrypted if key in built else None)
-            for key, copy in self.history.copies(destination).items()
+            key: _known(copies.get(key), built.get(key), proofs.get(key, ()))
+            for key in {*copies, *proofs}
         }
 
     def deliveries(self, only_to: Sequence[str] = ()) -> list[Delivery]:
@@ -174,6 +179,10 @@ class App:
             bytes_expected=int(last.facts.get("bytes", 0)) if last else 0,
         )
 
+    def sqlite_path(self, name: str) -> Path | None:
+        """Tell where a database's file is; None if it is not SQLite."""
+        return sqlite_path(self.settings.databases[name], self.root)
+
     def _files(self, more_exclude: Sequence[str]) -> Source:
         from backupd.sources.files import FileTree  # noqa: PLC0415  (costs 0.05 s)
         from backupd.sources.sqlite import live_files  # noqa: PLC0415
@@ -189,7 +198,7 @@ class App:
         return FileTree(
             root=self.root,
             include=section.include or (".",),
-            exclude=(*section.exclude, *more_exclude),
+            exclude=(*section.exclude, *more_exclude, *_OF_RESTORES),
             follow_symlinks=section.follow_symlinks,
             ignore_unreadable=section.ignore_unreadable,
             one_file_system=section.one_file_system,
@@ -208,6 +217,21 @@ class App:
         if places:
             return places
         return {"local": LocalDestination(type="local", path=base / "backups")}
+
+
+def _known(
+    copy: CopyRecord | None, archive: ArchiveRecord | None, proofs: Sequence[ProofRecord]
+) -> Known:
+    """Put together what the history has on one archive; `proofs` are newest first."""
+    condition = Condition.UNPROVED
+    if proofs:
+        condition = Condition.DAMAGED if proofs[0].flaw else Condition.PROVED
+    return Known(
+        size=copy.size if copy else None,
+        condition=condition,
+        verified_at=next((proof.at for proof in proofs if not proof.flaw), None),
+        encrypted=archive.encrypted if archive else None,
+    )
 
 
 def _refuse_unknown(what: str, asked: Sequence[str], known: Mapping[str, object]) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from backupd.archive.lines import LINE_END, member_line
-from backupd.errors import ArchiveError
+from backupd.errors import ArchiveError, DamagedError
 from backupd.model import (
     ArchiveHeader,
     DatabaseFacts,
@@ -75,7 +75,8 @@ def parse_manifest(lines: Iterable[bytes]) -> Manifest:
     """Read what `manifest_lines` wrote.
 
     Raises:
-        ArchiveError: it is not a manifest, or one of a newer format than this program knows.
+        DamagedError: it is not a manifest.
+        ArchiveError: it is one of a newer format than this program knows.
     """
     try:
         document = json.loads(b"".join(lines))
@@ -86,11 +87,8 @@ def parse_manifest(lines: Iterable[bytes]) -> Manifest:
                 hint="Install the backupd that wrote it, or a newer one; any ZIP program opens it.",
             )
         return _manifest(document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArchiveError(
-            f"The archive's manifest cannot be read: {error!r}.",
-            hint="The archive is damaged; restore from another destination or an older backup.",
-        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedError(f"The archive's manifest cannot be read: {error!r}.") from error
 
 
 def _database(values: dict[str, Any]) -> DatabaseFacts:

@@ -1,78 +1,174 @@
-"""`RESTORE.txt`: how to get everything out of this archive without backupd."""
+"""`RESTORE.txt`: how to get everything out of this archive without backupd, in two languages."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from shlex import quote
+from textwrap import indent
 
 from backupd.model import ArchiveHeader
 
 RESTORE_PATH = "RESTORE.txt"
+RESTORE_PATHS = (RESTORE_PATH, "RESTORE.backupd.txt")
 SEALED_PATH = "contents.zip"
 """The archive inside an archive whose names are hidden."""
 
-_HEAD = """\
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """One language's sentences; the commands between them are the same."""
+
+    head: str
+    whole: str
+    plain: str
+    encrypted: str
+    sealed: str
+    application: str
+    databases: str
+    end: str
+
+
+_ENGLISH = _Words(
+    head="""\
 {header.archive}
 
 A backup of '{header.set_name}' ({header.scope}), taken {header.created_at:%Y-%m-%d %H:%M:%S} UTC
 by backupd {header.version}. You do not need backupd to get your data back.
-"""
+Do this as root if the files belong to other users than yourself.""",
+    whole="1. See that the archive is whole, if its .sha256 file is beside it:",
+    plain="""\
+2. Extract everything into a new directory, with one of these (unzip and bsdtar bring owners back
+   too, when root runs them):""",
+    encrypted="""\
+2. Extract everything into a new directory. The archive is encrypted (AES-256, WinZip's AE-2):
+   7-Zip asks for the password, which was BACKUP_ARCHIVE_PASSWORD on that day:""",
+    sealed="""\
+2. Extract it in two steps. The archive is encrypted (AES-256, WinZip's AE-2), the names of its
+   files too: 7-Zip asks for the password, which was BACKUP_ARCHIVE_PASSWORD on that day. What to
+   do then is written in restored/RESTORE.txt. {sealed} is not encrypted: remove it in the end.""",
+    application="""\
+3. Stop the application. Put its files back where they belong; this keeps modes, owners and times.
+   restored/.backupd/manifest.json has the SHA-256, size, mode, owner and time of every member.
+   Files that lay outside the application's directory are in it under their whole path.""",
+    databases="4. Put the databases back; the first line says where each belongs:",
+    end="""\
+Then start the application, and look whether it works. Who runs it must own what it writes to:
+chown -R USER:GROUP, where the owners did not come back.""",
+)
+
+_FRENCH = _Words(
+    head="""\
+Une sauvegarde de « {header.set_name} » ({header.scope}), faite le
+{header.created_at:%Y-%m-%d à %H:%M:%S} UTC par backupd {header.version}. Il n'est pas besoin de
+backupd pour retrouver vos données. À faire en tant que root si les fichiers sont à d'autres.""",
+    whole="1. Vérifiez que l'archive est entière, si son fichier .sha256 est à côté :",
+    plain="""\
+2. Extrayez tout dans un nouveau répertoire, avec l'une de ces commandes (lancées par root, unzip
+   et bsdtar rendent aussi les propriétaires) :""",
+    encrypted="""\
+2. Extrayez tout dans un nouveau répertoire. L'archive est chiffrée (AES-256, AE-2 de WinZip) :
+   7-Zip demande le mot de passe, qui était BACKUP_ARCHIVE_PASSWORD ce jour-là :""",
+    sealed="""\
+2. Extrayez-la en deux étapes. L'archive est chiffrée (AES-256, AE-2 de WinZip), les noms de ses
+   fichiers aussi : 7-Zip demande le mot de passe, qui était BACKUP_ARCHIVE_PASSWORD ce jour-là. La
+   suite est écrite dans restored/RESTORE.txt. {sealed} n'est pas chiffré : effacez-le à la fin.""",
+    application="""\
+3. Arrêtez l'application. Remettez ses fichiers à leur place ; modes, propriétaires et dates sont
+   gardés. restored/.backupd/manifest.json donne le SHA-256, la taille, le mode, le propriétaire et
+   la date de chaque membre. Les fichiers d'ailleurs que du répertoire de l'application y sont sous
+   leur chemin complet.""",
+    databases="4. Remettez les bases de données ; la première ligne dit où chacune a sa place :",
+    end="""\
+Puis relancez l'application et regardez si elle marche. Celui qui la fait tourner doit posséder ce
+qu'elle écrit : chown -R UTILISATEUR:GROUPE, là où les propriétaires ne sont pas revenus.""",
+)
+
+_WHOLE = "sha256sum -c {archive}.sha256"
 _PLAIN = """\
-1. Extract everything into a new directory, with one of
-
-     unzip {archive} -d restored
-     7z x -orestored {archive}
-     mkdir restored && bsdtar -xpf {archive} -C restored
-"""
-_ENCRYPTED = """\
-1. Extract everything into a new directory. The archive is encrypted (AES-256, WinZip's AE-2);
-   7-Zip and bsdtar ask for the password, which was BACKUP_ARCHIVE_PASSWORD on that day:
-
-     7z x -orestored {archive}
-     mkdir restored && bsdtar -xpf {archive} -C restored
-"""
-_FILES = """\
-2. What should be there: .backupd/manifest.json has the SHA-256, size, mode, owner and time of
-   every member.
-
-3. Put the files where they belong; this keeps modes, owners and times:
-
-     cp -a restored/. /PATH/OF/THE/APPLICATION/
-"""
-_DATABASES = """\
-4. Put the databases back, while the application is stopped, and remove the -wal and -shm files
-   that stand beside the old ones:
-
-"""
-
+unzip -X {archive} -d restored
+7z x -orestored {archive}
+mkdir restored && bsdtar -xpf {archive} -C restored"""
+_ENCRYPTED = "7z x -orestored {archive}"
 _SEALED = """\
-This archive is encrypted (AES-256, WinZip's AE-2), the names of its files, too. The password is
-the one that was BACKUP_ARCHIVE_PASSWORD on that day. Extract it in two steps, with 7-Zip
-
-     7z x {archive} {sealed}
-     7z x -orestored {sealed}
-
-or with bsdtar:
-
-     bsdtar -xf {archive} {sealed}
-     mkdir restored && bsdtar -xpf {sealed} -C restored
-
-What to do then is written in restored/RESTORE.txt. Remove {sealed}: it is not encrypted.
-"""
-
-
-def sealed_restore_text(header: ArchiveHeader) -> str:
-    """Write the instructions that stand outside; they name nothing that is inside."""
-    sealed = _SEALED.format(archive=header.archive, sealed=SEALED_PATH)
-    return f"{_HEAD.format(header=header)}\n{sealed}"
+7z x {archive} {sealed}
+7z x -orestored {sealed}"""
+_APPLICATION = """\
+APPLICATION=/path/of/the/application
+mkdir dumps && mv restored/.backupd restored/{restore} dumps
+mv restored/db-dumps dumps
+cp -a restored/. "$APPLICATION"/"""
+_SQLITE = """\
+DATABASE=/path/of/the/database.sqlite
+rm -f "$DATABASE"-wal "$DATABASE"-shm "$DATABASE"-journal
+cp dumps/{dump} "$DATABASE"
+sqlite3 "$DATABASE" 'PRAGMA integrity_check'"""
+_SERVERS = {
+    ("postgresql", "dump"): 'pg_restore --clean --if-exists --dbname="$DATABASE" dumps/{dump}',
+    ("postgresql", "sql"): 'psql --set=ON_ERROR_STOP=1 --dbname="$DATABASE" --file=dumps/{dump}',
+    ("mysql", "sql"): 'mysql "$DATABASE" < dumps/{dump}',
+    ("mysql", "sql.gz"): 'gunzip -c dumps/{dump} | mysql "$DATABASE"',
+    ("mariadb", "sql"): 'mariadb "$DATABASE" < dumps/{dump}',
+    ("mariadb", "sql.gz"): 'gunzip -c dumps/{dump} | mariadb "$DATABASE"',
+    ("mongodb", "archive"): 'mongorestore --drop --uri="$DATABASE" --archive=dumps/{dump}',
+    ("mongodb", "archive.gz"): (
+        'mongorestore --drop --gzip --uri="$DATABASE" --archive=dumps/{dump}'
+    ),
+}
+_DATABASE = "DATABASE=name-or-address-of-the-database"
+_INDENT = "     "
+_RULE = "-" * 78 + "\nEn français"
 
 
 def restore_text(header: ArchiveHeader, dumps: Sequence[str], *, encrypted: bool) -> str:
     """Write the instructions for one archive; `dumps` are the paths of its database dumps."""
-    steps = [
-        _HEAD.format(header=header),
-        (_ENCRYPTED if encrypted else _PLAIN).format(archive=header.archive),
-        _FILES,
-    ]
-    databases = [dump for dump in dumps if dump.endswith(".sqlite")]
-    if databases:
-        commands = [f"     cp restored/{dump} PATH-OF-THE-DATABASE\n" for dump in databases]
-        steps.append(_DATABASES + "".join(commands))
-    return "\n".join(steps)
+    lines = _APPLICATION.split("\n")
+    application = "\n".join(line for line in lines if dumps or "db-dumps" not in line)
+    texts = []
+    for words in (_ENGLISH, _FRENCH):
+        texts += [
+            words.head.format(header=header),
+            words.whole,
+            _commands(_WHOLE, header),
+            words.encrypted if encrypted else words.plain,
+            _commands(_ENCRYPTED if encrypted else _PLAIN, header),
+            words.application,
+            _commands(application, header),
+            *([words.databases] if dumps else []),
+            *(_commands(_command_for(dump), header, dump) for dump in dumps),
+            words.end,
+            *([_RULE] if words is _ENGLISH else []),
+        ]
+    return "\n\n".join(texts) + "\n"
+
+
+def sealed_restore_text(header: ArchiveHeader) -> str:
+    """Write the instructions that stand outside hidden names; they name nothing that is inside."""
+    texts = []
+    for words in (_ENGLISH, _FRENCH):
+        texts += [
+            words.head.format(header=header),
+            words.whole,
+            _commands(_WHOLE, header),
+            words.sealed.format(sealed=SEALED_PATH),
+            _commands(_SEALED, header),
+            *([_RULE] if words is _ENGLISH else []),
+        ]
+    return "\n\n".join(texts) + "\n"
+
+
+def _commands(text: str, header: ArchiveHeader, dump: str = "") -> str:
+    """Indent commands, their names quoted for a shell."""
+    filled = text.format(
+        archive=quote(header.archive), dump=quote(dump), sealed=SEALED_PATH, restore=RESTORE_PATH
+    )
+    return indent(filled, _INDENT)
+
+
+def _command_for(dump: str) -> str:
+    """Choose how a dump is put back, by the kind and the ending that its name shows."""
+    name = dump.rpartition("/")[2]
+    if name.endswith(".sqlite"):
+        return _SQLITE
+    for (kind, ending), command in _SERVERS.items():
+        if name.startswith(f"{kind}-") and name.endswith(f".{ending}"):
+            return f"{_DATABASE}\n{command}"
+    return "ls -l dumps/{dump}"

@@ -10,11 +10,14 @@ from backupd import __version__
 from backupd.cli.clean import clean, pin, unpin
 from backupd.cli.config import config
 from backupd.cli.doctor import doctor
+from backupd.cli.drill import drill
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.listing import list_
 from backupd.cli.monitor import monitor
 from backupd.cli.render import print_json
+from backupd.cli.restore import restore
 from backupd.cli.run import run
+from backupd.cli.verify import verify
 from backupd.errors import BackupdError, Interrupted
 
 
@@ -31,7 +34,19 @@ def cli(context: click.Context) -> None:
     context.ensure_object(Invocation)
 
 
-for command in (run, list_, clean, pin, unpin, monitor, doctor, config):
+for command in (
+    run,
+    list_,
+    restore,
+    verify,
+    drill,
+    clean,
+    pin,
+    unpin,
+    monitor,
+    doctor,
+    config,
+):
     cli.add_command(command)
 
 

@@ -9,6 +9,7 @@ from backupd.errors import BackupdError, DestinationError
 from backupd.events import (
     ArchiveBuilt,
     ArchiveStarted,
+    BackupProved,
     BackupRemoved,
     CopyEnded,
     CopyStarted,
@@ -18,6 +19,7 @@ from backupd.events import (
     OperationEnded,
     OperationFailed,
     OperationStarted,
+    RestorePlanned,
     SpoolHolds,
 )
 from backupd.health import MonitorReport
@@ -163,6 +165,28 @@ def _(event: SpoolHolds) -> None:
         bytes=event.size,
         waiting_for=list(event.waiting_for),
     )
+
+
+@_logged.register
+def _(event: RestorePlanned) -> None:
+    plan = event.plan
+    _log.info("restoring", backup=plan.key, members=len(plan.members), to=str(plan.target))
+    if not plan.has_manifest:
+        _log.warning("the archive has no manifest; only the ZIP's own checks can be made")
+
+
+@_logged.register
+def _(event: BackupProved) -> None:
+    proof = event.proof
+    about = {"destination": proof.destination, "backup": proof.key}
+    if proof.error:
+        _log.error(f"not proved: {proof.error}", **about, hint=proof.hint)
+        return
+    for flaw in proof.flaws:
+        _log.error(f"damaged: {flaw.what}", **about, path=flaw.path)
+    if proof.succeeded:
+        seconds = round(proof.seconds, 1)
+        _log.info(f"proved by {event.operation}", **about, percent=proof.percent, seconds=seconds)
 
 
 @_logged.register

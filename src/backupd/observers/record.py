@@ -1,12 +1,13 @@
-"""Keep the history: every operation that ended, and every copy that was confirmed."""
+"""Keep the history: every operation that ended, every copy confirmed, every proof."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backupd.events import Event, OperationEnded, OperationFailed
-from backupd.history import ArchiveRecord, CopyRecord, History, Run
+from backupd.events import BackupProved, Event, OperationEnded, OperationFailed
+from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, Run
 from backupd.model import BackupReport, Copy, DeliveryReport, Outcome
+from backupd.reports import Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Recorder:
         """Note the end of an operation."""
         if isinstance(event, OperationEnded):
             self._ended(event)
+        elif isinstance(event, BackupProved):
+            self._proved(event)
         elif isinstance(event, OperationFailed):
             self.history.record_run(
                 Run(
@@ -43,6 +46,24 @@ class Recorder:
                     scope=copy.scope,
                 )
                 self.history.record_copy(record)
+
+    def _proved(self, event: BackupProved) -> None:
+        """Note what is known of a backup now; a destination that failed says nothing of it."""
+        proof = event.proof
+        if proof.error:
+            return
+        self.history.record_proof(
+            ProofRecord(
+                destination=proof.destination,
+                key=proof.key,
+                operation=event.operation,
+                at=proof.at,
+                percent=proof.percent,
+                seconds=proof.seconds,
+                bytes=proof.content_bytes,
+                flaw=_first_flaw(proof),
+            )
+        )
 
     def _ended(self, event: OperationEnded) -> None:
         report = event.report
@@ -72,3 +93,10 @@ class Recorder:
                 facts=facts,
             )
         )
+
+
+def _first_flaw(proof: Proof) -> str:
+    if not proof.flaws:
+        return ""
+    first, others = proof.flaws[0], len(proof.flaws) - 1
+    return f"{first.what} ({others} more members are damaged)" if others else first.what

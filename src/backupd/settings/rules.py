@@ -56,6 +56,15 @@ class Retention(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings
     """A plan that would remove more at one time is refused."""
 
 
+class Restore(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """What 'restore --in-place' runs around putting the application back."""
+
+    before: List = ()
+    """Commands that stop the application, run in SOURCE__ROOT, as: php artisan down"""
+    after: List = ()
+    """Commands that start it again, also when everything had to be put back, as: php artisan up"""
+
+
 class Monitor(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """When a destination counts as healthy."""
 

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from backupd.settings.kinds import AbsolutePath, Language, LogFormat, LogLevel, Secret, SetName
 from backupd.settings.places import Aws, Database, LocalDestination, S3Destination, SftpDestination
 from backupd.settings.places import Source as SourceSection
-from backupd.settings.rules import Monitor, Retention, Retry, Schedule
+from backupd.settings.rules import Monitor, Restore, Retention, Retry, Schedule
 from backupd.settings.telling import Mail, Notify
 
 Destination = Annotated[
@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     schedule: Schedule = Schedule()
     retention: Retention = Retention()
     monitor: Monitor = Monitor()
+    restore: Restore = Restore()
     mail: Mail = Mail()
     notify: Notify = Notify()
     retry: Retry = Retry()

@@ -1,0 +1,136 @@
+"""Reads an archive back and compares: every byte in one pass, or some runs of members."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC
+from queue import Queue
+from threading import BoundedSemaphore, Lock
+
+from backupd.archive.content import Chunk
+from backupd.archive.foreign import entry_of_record
+from backupd.archive.reader import OpenArchive, Run, StoredMember, runs
+from backupd.errors import DamagedError
+from backupd.ports import Progress
+from backupd.reports import Flaw
+
+_CHUNKS_AHEAD = 8
+_RUNS_AHEAD = 2
+
+
+@dataclass(slots=True, kw_only=True)
+class Check:
+    """Compares members with the manifest; what is wrong is collected, nothing is raised for it.
+
+    Without a manifest the ZIP's own checks are all there is.
+    """
+
+    archive: OpenArchive
+    workers: int
+    on_progress: Progress
+    """Called with bytes of the archive, not of its content."""
+    flaws: list[Flaw] = field(default_factory=list)
+    members: int = 0
+    content_bytes: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def everything(self) -> str:
+        """Read the archive from its first byte to its last, once; return its SHA-256.
+
+        Raises:
+            DamagedError: an archive with hidden names is not what was encrypted.
+            DestinationError: as the destination says.
+        """
+        digest = hashlib.sha256()
+        line = _Line(_counted(self.archive.view.whole(digest.update), self.on_progress))
+        own = [
+            StoredMember(entry=entry_of_record(each, UTC), record=each) for each in self.archive.own
+        ]
+        room = BoundedSemaphore(self.workers * _RUNS_AHEAD)
+        with ThreadPoolExecutor(self.workers, "verify") as pool:
+            for run in runs([*self.archive.members, *own]):
+                for _ in line.up_to(run.start):
+                    pass
+                room.acquire()
+                fed: Queue[Chunk | None] = Queue(_CHUNKS_AHEAD)
+                pool.submit(self._check_run, run, _until_none(fed)).add_done_callback(
+                    lambda _: room.release()
+                )
+                try:
+                    for chunk in line.up_to(run.start + run.length):
+                        fed.put(chunk)
+                finally:
+                    fed.put(None)
+            line.finish()
+        return digest.hexdigest()
+
+    def some(self, chosen: Sequence[Run]) -> None:
+        """Fetch and compare these runs only.
+
+        Raises:
+            DestinationError: as the destination says.
+        """
+        with ThreadPoolExecutor(self.workers, "verify") as pool:
+            pending = [pool.submit(self._fetch_run, run) for run in chosen]
+            try:
+                for future in pending:
+                    future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _fetch_run(self, run: Run) -> None:
+        self._check_run(run, self.archive.view.stream(run.start, run.length))
+        with self._lock:
+            self.on_progress(run.length)
+
+    def _check_run(self, run: Run, chunks: Iterator[Chunk]) -> None:
+        """Compare each member; always take all chunks, for somebody waits to get rid of them."""
+        members, size, flaws = 0, 0, []
+        for member, content in self.archive.cut(run, chunks):
+            try:
+                size += sum(map(len, content))
+                members += 1
+            except DamagedError as error:
+                flaws.append(Flaw(path=member.entry.path, what=str(error)))
+        for _ in chunks:
+            pass
+        with self._lock:
+            self.members += members
+            self.content_bytes += size
+            self.flaws += flaws
+
+
+class _Line:
+    """The archive's bytes in one line."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._held = memoryview(b"")
+        self._position = 0
+
+    def up_to(self, end: int) -> Iterator[memoryview]:
+        """Give what comes before position `end`."""
+        while self._position < end:
+            if not self._held:
+                self._held = memoryview(next(self._chunks))
+            part = self._held[: end - self._position]
+            self._held = self._held[len(part) :]
+            self._position += len(part)
+            yield part
+
+    def finish(self) -> None:
+        """Take what is left."""
+        for _ in self._chunks:
+            pass
+
+
+def _counted(chunks: Iterator[bytes], on_progress: Progress) -> Iterator[bytes]:
+    for chunk in chunks:
+        on_progress(len(chunk))
+        yield chunk
+
+
+def _until_none(queue: "Queue[Chunk | None]") -> Iterator[Chunk]:
+    while (chunk := queue.get()) is not None:
+        yield chunk

@@ -1,0 +1,146 @@
+"""`backupd restore`: bring a backup, or some of it, back."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from backupd.cli.invocation import Invocation, global_options, stoppable
+from backupd.cli.render import plain, print_json, printable
+from backupd.cli.run import EXIT_CODES
+from backupd.words import size
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from backupd.operations.in_place import InPlace
+    from backupd.operations.restore import Restore
+    from backupd.reports import RestorePlan, RestoreReport
+    from backupd.wiring import App
+
+_NAMED = 20
+_NO_MANIFEST = (
+    "This archive was not made by backupd: it has no manifest. The ZIP's own checks were made; "
+    "owners, fractions of seconds, and whether members are missing could not be checked."
+)
+
+
+@click.command()
+@click.argument("backup", default="latest")
+@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Restore into it.")
+@click.option("--in-place", is_flag=True, help="Put the application back where it was.")
+@click.option("--at", metavar="TIME", help="The newest backup not after it: '2025-11-08 12:00'.")
+@click.option("--path", "patterns", multiple=True, metavar="GLOB", help="Only what it names.")
+@click.option("--only-db", is_flag=True, help="Only the database dumps.")
+@click.option("--only-files", is_flag=True, help="Only the files.")
+@click.option("--destination", "destinations", multiple=True, metavar="NAME", help="From there.")
+@click.option("--overwrite", is_flag=True, help="Replace what stands in the way.")
+@click.option("--skip-damaged", is_flag=True, help="Leave damaged members out.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
+@global_options
+@click.pass_obj
+def restore(  # noqa: PLR0917  (click gives each option by name)
+    invocation: Invocation,
+    backup: str,
+    to: Path | None,
+    in_place: bool,  # noqa: FBT001
+    at: str | None,
+    patterns: tuple[str, ...],
+    only_db: bool,  # noqa: FBT001
+    only_files: bool,  # noqa: FBT001
+    destinations: tuple[str, ...],
+    overwrite: bool,  # noqa: FBT001
+    skip_damaged: bool,  # noqa: FBT001
+    dry_run: bool,  # noqa: FBT001
+) -> int:
+    """Restore BACKUP (a name, or the latest), from the nearest good copy.
+
+    Into a directory (--to), where it goes on when it is run again after a stop; or in place: then
+    everything is old or everything is new in the end, SQLite databases included.
+    """
+    from backupd.model import Scope  # noqa: PLC0415
+    from backupd.recovery import RestoreRequest  # noqa: PLC0415  (costs 0.3 s)
+    from backupd.recovery import restore as operation_for  # noqa: PLC0415
+
+    if only_db and only_files:
+        raise click.UsageError("--only-db and --only-files exclude each other.")
+    if at and backup != "latest":
+        raise click.UsageError("--at chooses the backup; do not name one too.")
+    if (to is None) is not in_place:
+        raise click.UsageError("Say where to restore to: either --to DIR or --in-place.")
+    if in_place and overwrite:
+        raise click.UsageError("--in-place replaces what is there anyway; leave --overwrite out.")
+    app = invocation.app()
+    scope = Scope.ONLY_DB if only_db else Scope.ONLY_FILES if only_files else Scope.FULL
+    request = RestoreRequest(
+        target=to,
+        backup=backup,
+        at=_moment(at, app.zone) if at else None,
+        destinations=destinations,
+        scope=scope,
+        patterns=patterns,
+        overwrite=overwrite,
+        skip_damaged=skip_damaged,
+    )
+    operation, unanswered = operation_for(app, request)
+    for failure in unanswered:
+        click.echo(f"Not asked: {failure}", err=True)
+    if dry_run:
+        return _show_plan(invocation, operation.plan())
+    return _perform(invocation, app, operation)
+
+
+def _moment(text: str, zone: "tzinfo") -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        allowed = "2025-11-08, 2025-11-08 12:00 or 2025-11-08T12:00:00+01:00"
+        raise click.BadParameter(f"'{text}'. Allowed: {allowed}.", param_hint="--at") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _show_plan(invocation: Invocation, plan: "RestorePlan") -> int:
+    if invocation.json:
+        print_json(plan)
+        return 0
+    for path in plan.members:
+        click.echo(printable(path))
+    click.echo(
+        f"{len(plan.members)} members of {plan.key} would be written to {plan.target} "
+        f"({size(plan.bytes_to_write)} needed, {size(plan.bytes_free)} free), from "
+        f"{', then '.join(plan.destinations)}; {plan.unchanged} are there already."
+    )
+    for path in plan.in_the_way:
+        click.echo(f"In the way: {printable(path)}")
+    return 0
+
+
+def _perform(invocation: Invocation, app: "App", operation: "Restore | InPlace") -> int:
+    from backupd.cli.progress import bar  # noqa: PLC0415  (costs 0.1 s)
+
+    with stoppable(), bar() as on_bar:
+        report = app.performer(invocation.observers(app, [on_bar])).perform(operation)
+    if invocation.json:
+        print_json({"outcome": report.outcome, **plain(report)})
+    elif invocation.verbosity != "quiet":
+        _print(report)
+    return EXIT_CODES[report.outcome]
+
+
+def _print(report: "RestoreReport") -> None:
+    plan = report.plan
+    for note in report.notes:
+        click.echo(f"Note: {note}", err=True)
+    for flaw in report.flaws[:_NAMED]:
+        click.echo(f"Not restored: {printable(flaw.path)}: {flaw.what}", err=True)
+    if len(report.flaws) > _NAMED:
+        click.echo(f"… and {len(report.flaws) - _NAMED} more.", err=True)
+    if not plan.has_manifest:
+        click.echo(_NO_MANIFEST, err=True)
+    click.echo(
+        f"Restored {report.restored} members ({size(report.restored_bytes)}) of {plan.key} "
+        f"to {plan.target}" + (f"; {plan.unchanged} were there already." * bool(plan.unchanged))
+    )
+    for dump in report.dumps:
+        click.echo(f"Database dump: {printable(str(plan.target / dump))}")

@@ -1,0 +1,99 @@
+"""Which backup, and which of its members: pure choices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pathspec import GitIgnoreSpec
+
+from backupd.archive.honesty import parents
+from backupd.archive.reader import StoredMember
+from backupd.errors import ObjectNotFoundError, RefusedError
+from backupd.model import Backup, MemberKind, Scope
+
+LATEST = "latest"
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The members to restore: all, or only dumps, only files, only what gitignore patterns name."""
+
+    scope: Scope = Scope.FULL
+    patterns: tuple[str, ...] = ()
+
+    def select(self, members: Sequence[StoredMember]) -> "Selected":
+        """Choose among the members.
+
+        Raises:
+            RefusedError: there are none.
+        """
+        chosen = [member for member in members if self._wants(member)]
+        if self.patterns:
+            spec = GitIgnoreSpec.from_lines(self.patterns)
+            chosen = [member for member in chosen if spec.match_file(_asked(member))]
+        if not chosen:
+            what = " ".join(self.patterns) or self.scope
+            raise RefusedError(
+                f"The backup has nothing that '{what}' names.",
+                hint="Patterns are those of .gitignore, relative to the backup's top: "
+                "'storage/app/**'. 'restore --dry-run' lists what there is.",
+            )
+        return _with_parents(chosen, members)
+
+    def _wants(self, member: StoredMember) -> bool:
+        is_dump = member.entry.kind is MemberKind.DUMP
+        if self.scope is Scope.ONLY_DB:
+            return is_dump
+        return not (self.scope is Scope.ONLY_FILES and is_dump)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """Members to restore, by what is done about them."""
+
+    content: tuple[StoredMember, ...]
+    """Files, links and dumps."""
+    directories: tuple[StoredMember, ...]
+    """Chosen ones, which get their mode and time even if they are there already."""
+    passed: tuple[StoredMember, ...]
+    """Directories on the way to what was chosen, which are made if they are missing."""
+
+
+def _with_parents(chosen: Sequence[StoredMember], members: Sequence[StoredMember]) -> Selected:
+    paths = {member.entry.path for member in chosen}
+    above = {parent for path in paths for parent in parents(path)} - paths
+    is_directory = MemberKind.DIRECTORY
+    return Selected(
+        content=tuple(member for member in chosen if member.entry.kind is not is_directory),
+        directories=tuple(member for member in chosen if member.entry.kind is is_directory),
+        passed=tuple(member for member in members if member.entry.path in above),
+    )
+
+
+def _asked(member: StoredMember) -> str:
+    is_directory = member.entry.kind is MemberKind.DIRECTORY
+    return member.entry.path + ("/" if is_directory else "")
+
+
+def choose_backup(
+    backups: Sequence[Backup], *, name: str = LATEST, at: datetime | None = None
+) -> tuple[Backup, ...]:
+    """Pick a backup by name, or the newest, or the newest not after `at`; give all its copies.
+
+    The copies keep the order of `backups`, in which the nearest destination comes first.
+
+    Raises:
+        ObjectNotFoundError: there is no such backup.
+    """
+    if name != LATEST:
+        copies = tuple(backup for backup in backups if backup.key in {name, f"{name}.zip"})
+        if not copies:
+            raise ObjectNotFoundError(f"There is no backup named {name}.")
+        return copies
+    early = [backup for backup in backups if at is None or backup.created_at <= at]
+    if not early:
+        when = f" not after {at:%Y-%m-%d %H:%M:%S %Z}" if at else ""
+        raise ObjectNotFoundError(f"There is no backup{when}.")
+    newest = max(early, key=lambda backup: (backup.created_at, backup.key))
+    return tuple(backup for backup in early if backup.key == newest.key)

@@ -1,0 +1,153 @@
+"""App → the operations that read backups back: restore, verify and drill."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from backupd.archive.view import ObjectView
+from backupd.catalog import Catalog
+from backupd.errors import DestinationError
+from backupd.model import Backup, Scope
+from backupd.operations.drill import Drill
+from backupd.operations.in_place import InPlace
+from backupd.operations.restore import Restore
+from backupd.operations.retrieve import Reading
+from backupd.operations.select import LATEST, Selection, choose_backup
+from backupd.operations.sqlite_in_place import SqliteInPlace
+from backupd.operations.staging import Application
+from backupd.operations.verify import Verify
+from backupd.wiring import App
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRequest:
+    """What one restore is asked for."""
+
+    target: Path | None
+    """The directory to restore into; None: in place."""
+    backup: str = LATEST
+    at: datetime | None = None
+    """The newest backup not after this moment."""
+    destinations: tuple[str, ...] = ()
+    """Only these; empty: all, the first in the settings first."""
+    scope: Scope = Scope.FULL
+    patterns: tuple[str, ...] = ()
+    overwrite: bool = False
+    skip_damaged: bool = False
+
+
+def restore(app: App, request: RestoreRequest) -> tuple[Restore | InPlace, tuple[str, ...]]:
+    """Make the operation that restores; and say which destinations did not answer.
+
+    Raises:
+        ObjectNotFoundError: there is no such backup.
+        DestinationError: no destination answered.
+        UnknownNameError: a destination is asked for that is not set.
+    """
+    catalogs = catalogs_of(app, request.destinations)
+    backups, unanswered = _all_backups(catalogs)
+    destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
+    copies = tuple(
+        ObjectView(destination=destinations[each.destination], key=each.key, size=each.size)
+        for each in choose_backup(backups, name=request.backup, at=request.at)
+    )
+    selection = Selection(scope=request.scope, patterns=request.patterns)
+    how = reading(app, skip_damaged=request.skip_damaged)
+    if request.target is None:
+        application = application_of(app)
+        in_place = InPlace(
+            copies=copies,
+            application=application,
+            selection=selection,
+            reading=how,
+            clock=app.clock,
+        )
+        return in_place, unanswered
+    target = Path(os.path.abspath(request.target))  # noqa: PTH100  (links stay)
+    to_directory = Restore(
+        copies=copies,
+        target=target,
+        selection=selection,
+        reading=how,
+        overwrite=request.overwrite,
+    )
+    return to_directory, unanswered
+
+
+def application_of(app: App) -> Application:
+    """Say where the application lives, and how it is stopped and started."""
+    included = (app.root / path for path in app.settings.source.include)
+    outside = [path for path in included if not path.is_relative_to(app.root)]
+    paths = {name: app.sqlite_path(name) for name in app.settings.databases}
+    return Application(
+        root=app.root,
+        outside=tuple(outside),
+        databases={name: SqliteInPlace(path=path) for name, path in paths.items() if path},
+        before=app.settings.restore.before,
+        after=app.settings.restore.after,
+    )
+
+
+def verify(
+    app: App, *, backup: str = LATEST, destinations: Sequence[str] = (), percent: int = 100
+) -> Verify:
+    """Make the operation that verifies a backup at every destination that has it.
+
+    Raises:
+        UnknownNameError: a destination is asked for that is not set.
+    """
+    return Verify(
+        catalogs=tuple(catalogs_of(app, destinations)),
+        backup=backup,
+        reading=reading(app),
+        clock=app.clock,
+        percent=percent,
+    )
+
+
+def drill(app: App, *, destinations: Sequence[str] = ()) -> Drill:
+    """Make the operation that really restores the newest backup of each destination.
+
+    Raises:
+        UnknownNameError: a destination is asked for that is not set.
+    """
+    return Drill(
+        catalogs=tuple(catalogs_of(app, destinations)),
+        reading=reading(app),
+        clock=app.clock,
+        scratch=app.spool,
+    )
+
+
+def reading(app: App, *, skip_damaged: bool = False) -> Reading:
+    """Say how archives of this set are read."""
+    password = app.settings.archive_password
+    return Reading(
+        password=password.get_secret_value() if password else None,
+        zone=app.zone,
+        workers=os.cpu_count() or 1,
+        skip_damaged=skip_damaged,
+    )
+
+
+def catalogs_of(app: App, destinations: Sequence[str]) -> list[Catalog]:
+    """Give the backups of the named destinations, or of all."""
+    return [
+        Catalog(destination=delivery.destination, set_name=app.set_name, zone=app.zone)
+        for delivery in app.deliveries(destinations)
+    ]
+
+
+def _all_backups(catalogs: Sequence[Catalog]) -> tuple[list[Backup], tuple[str, ...]]:
+    backups: list[Backup] = []
+    failures: list[DestinationError] = []
+    for catalog in catalogs:
+        try:
+            backups += catalog.backups()
+        except DestinationError as error:
+            failures.append(error)
+    if failures and not backups:
+        raise failures[0]
+    return backups, tuple(map(str, failures))

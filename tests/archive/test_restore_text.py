@@ -1,0 +1,123 @@
+"""`RESTORE.txt` is true: its commands are run, and bring everything back."""
+
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from backupd.archive.restore_text import restore_text
+from backupd.model import DatabaseFacts, Member, MemberKind
+from fakes.archives import KEY, archive_of, header, look
+
+DUMP = "db-dumps/sqlite-main-2025-11-08-01-00-00.sqlite"
+PASSWORD = "a secret"
+
+
+def commands(text: str, language: int) -> list[str]:
+    """Take the commands out of one language's half."""
+    half = text.split("-" * 78)[language]
+    return [line.strip() for line in half.splitlines() if line.startswith("     ")]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    tree = tmp_path / "tree"
+    (tree / "app/empty").mkdir(parents=True)
+    (tree / "app/with space é").write_text("x")
+    (tree / "app/script").write_text("#!/bin/sh")
+    (tree / "app/script").chmod(0o750)
+    (tree / "link").symlink_to("app")
+    return tree
+
+
+def kept(folder: Path, tree: Path, password: str | None) -> Path:
+    with closing(sqlite3.connect(folder / "dump")) as made, made:
+        made.execute("CREATE TABLE t (x)")
+    member = Member(
+        path=DUMP,
+        kind=MemberKind.DUMP,
+        size=(folder / "dump").stat().st_size,
+        mtime_ns=0,
+        mode=0o600,
+        origin=str(folder / "dump"),
+        database=DatabaseFacts(name="main", kind="sqlite", tables={"t": 0}),
+    )
+    archive_of(tree, folder / "kept", password=password, members=(member,))
+    return folder / "kept"
+
+
+def program(line: str) -> str:
+    return "bsdtar" if "bsdtar" in line else line.split(maxsplit=1)[0]
+
+
+@pytest.mark.parametrize("language", [0, 1])
+@pytest.mark.parametrize("extractor", ["unzip", "7z", "bsdtar", "7z with a password"])
+def test_its_commands_bring_everything_back(
+    tmp_path: Path, tree: Path, extractor: str, language: int
+) -> None:
+    chosen = extractor.split(maxsplit=1)[0]
+    password = PASSWORD if "password" in extractor else None
+    folder = kept(tmp_path, tree, password)
+    written = restore_text(header(), [DUMP], encrypted=password is not None)
+    application, database = tmp_path / "application", tmp_path / "live.sqlite"
+    application.mkdir()
+    database.write_text("something old")
+    (tmp_path / "live.sqlite-wal").write_text("something old")
+    script = ["set -e"]
+    for line in commands(written, language):
+        if (
+            program(line) in {"unzip", "7z", "bsdtar"}
+            and program(line) != extractor.split(maxsplit=1)[0]
+        ):
+            continue
+        if line.startswith("APPLICATION="):
+            script.append(f"APPLICATION={application}")
+        elif line.startswith("DATABASE="):
+            script.append(f"DATABASE={database}")
+        else:
+            script.append(line)
+    for needed in (chosen, "sqlite3"):
+        if shutil.which(needed) is None:
+            pytest.skip(f"{needed} is not installed")
+    done = subprocess.run(
+        ["setsid", "sh", "-c", "\n".join(script)],
+        cwd=folder,
+        input=f"{password}\n" if password else "",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("ok")
+    found = {name: (seen.kind, seen.mode, seen.content) for name, seen in look(application).items()}
+    assert found == {
+        name: (seen.kind, seen.mode, seen.content) for name, seen in look(tree).items()
+    }
+    assert not (tmp_path / "live.sqlite-wal").exists()
+    assert database.read_bytes() == (tmp_path / "dump").read_bytes()
+
+
+def test_it_stands_in_the_archive_in_both_languages(tmp_path: Path, tree: Path) -> None:
+    folder = kept(tmp_path, tree, None)
+    shown = subprocess.run(
+        ["unzip", "-p", folder / KEY, "RESTORE.txt"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "You do not need backupd" in shown
+    assert "Il n'est pas besoin de" in shown
+
+
+@pytest.mark.parametrize(
+    ("dump", "expected"),
+    [
+        ("db-dumps/postgresql-a-2025-11-08-01-00-00.dump", "pg_restore"),
+        ("db-dumps/postgresql-a-2025-11-08-01-00-00.sql", "psql"),
+        ("db-dumps/mysql-a-2025-11-08-01-00-00.sql", 'mysql "$DATABASE" <'),
+        ("db-dumps/mariadb-a.b-2025-11-08-01-00-00.sql.gz", '| mariadb "$DATABASE"'),
+        ("db-dumps/mongodb-a-2025-11-08-01-00-00.archive.gz", "mongorestore"),
+    ],
+)
+def test_each_kind_of_dump_has_its_command(dump: str, expected: str) -> None:
+    assert expected in restore_text(header(), [dump], encrypted=False)

@@ -1,0 +1,151 @@
+"""Reading backups back."""
+
+import os
+import random
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from backupd.archive.view import ObjectView
+from backupd.catalog import Catalog
+from backupd.errors import ObjectNotFoundError
+from backupd.events import BackupProved
+from backupd.model import Outcome
+from backupd.operations.retrieve import Reading
+from backupd.operations.verify import Verify
+from backupd.ports import Destination
+from fakes.archives import KEY, CountingDestination, archive_of, odd_tree
+from fakes.clock import WoundClock
+from fakes.destinations import FailingDestination, MemoryDestination
+from fakes.listening import Listener
+
+
+def verifying(
+    *destinations: Destination,
+    password: str | None = None,
+    percent: int = 100,
+    backup: str = "latest",
+) -> Verify:
+    return Verify(
+        catalogs=tuple(
+            Catalog(destination=each, set_name="shop", zone=UTC) for each in destinations
+        ),
+        reading=Reading(password=password, zone=UTC),
+        clock=WoundClock(),
+        percent=percent,
+        backup=backup,
+    )
+
+
+def memory(folder: Path, name: str = "memory") -> MemoryDestination:
+    destination = MemoryDestination(name)
+    destination.objects = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return destination
+
+
+@pytest.fixture(params=[None, "secret"])
+def password(request: pytest.FixtureRequest) -> str | None:
+    assert request.param is None or isinstance(request.param, str)
+    return request.param
+
+
+@pytest.fixture
+def kept(tmp_path: Path, password: str | None) -> MemoryDestination:
+    archive_of(odd_tree(tmp_path / "tree"), tmp_path / "kept", password=password)
+    return memory(tmp_path / "kept")
+
+
+def test_a_good_backup_is_read_once_and_whole(
+    kept: MemoryDestination, password: str | None
+) -> None:
+    counting, listener = CountingDestination(kept), Listener()
+    report = verifying(counting, password=password).run(listener)
+    (proof,) = report.proofs
+    assert report.outcome is Outcome.SUCCEEDED
+    assert proof.content_bytes > 14_000_000
+    assert len(kept.objects[KEY]) <= counting.bytes < len(kept.objects[KEY]) + 300_000
+    assert [event.proof for event in listener.of(BackupProved)] == [proof]
+
+
+def test_each_damaged_member_is_named(kept: MemoryDestination, password: str | None) -> None:
+    archive = Reading(password=password, zone=UTC).open(_view(kept))
+    damaged = bytearray(kept.objects[KEY])
+    named = {"big.bin", "app/d3/f10.php", "app/d3/f3.php"}
+    for member in archive.members:
+        if member.entry.path in named:
+            record = member.record
+            damaged[record.end - record.compressed_size // 2] ^= 0x10
+    kept.objects[KEY] = bytes(damaged)
+    report = verifying(kept, password=password).run(lambda _: None)
+    assert report.outcome is Outcome.FAILED
+    assert {flaw.path for flaw in report.proofs[0].flaws} == named
+
+
+def _view(kept: MemoryDestination) -> ObjectView:
+    return ObjectView(destination=kept, key=KEY, size=len(kept.objects[KEY]))
+
+
+def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number in range(5):
+        (tree / str(number)).write_text("text " * number * 100)
+    archive_of(tree, tmp_path / "kept")
+    kept = memory(tmp_path / "kept")
+    whole, chance = kept.objects[KEY], random.Random(3)  # noqa: S311
+    for _ in range(500):
+        flipped = bytearray(whole)
+        flipped[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        kept.objects[KEY] = bytes(flipped)
+        assert verifying(kept).run(lambda _: None).outcome is Outcome.FAILED
+
+
+def test_a_part_of_it_costs_a_part_of_its_bytes(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number in range(20):
+        (tree / str(number)).write_bytes(os.urandom(1_000_000))
+    archive_of(tree, tmp_path / "kept")
+    counting = CountingDestination(memory(tmp_path / "kept"))
+    report = verifying(counting, percent=30).run(lambda _: None)
+    assert report.outcome is Outcome.SUCCEEDED
+    assert report.proofs[0].percent == 30
+    assert 6_000_000 <= counting.bytes <= 11_000_000
+
+
+def test_a_destination_that_is_down_is_not_called_damaged(
+    kept: MemoryDestination, password: str | None
+) -> None:
+    down = FailingDestination(MemoryDestination("down"))
+    report = verifying(down, kept, password=password).run(lambda _: None)
+    assert report.outcome is Outcome.FAILED
+    first, second = report.proofs
+    assert "down" in first.error
+    assert not first.flaws
+    assert second.succeeded
+
+
+def test_a_destination_that_fails_half_way_is_not_called_damaged(
+    kept: MemoryDestination, password: str | None
+) -> None:
+    for at in range(2, 6):
+        failing = FailingDestination(kept, at=at)
+        (proof,) = verifying(failing, password=password).run(lambda _: None).proofs
+        assert proof.error
+        assert not proof.flaws
+
+
+def test_a_wrong_password_is_not_called_damage(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "a").write_text("a")
+    archive_of(tree, tmp_path / "kept", password="right")
+    (proof,) = verifying(memory(tmp_path / "kept"), password="wrong").run(lambda _: None).proofs
+    assert "another password" in proof.error
+    assert not proof.flaws
+
+
+def test_a_name_that_nobody_has_is_an_error(kept: MemoryDestination) -> None:
+    with pytest.raises(ObjectNotFoundError):
+        verifying(kept, backup="shop-2001-01-01-00-00-00.zip").run(lambda _: None)
