@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from backupd.errors import DestinationError
 from backupd.events import Event
-from backupd.model import Member, Omission, StoredObject
+from backupd.model import Member, Message, Omission, StoredObject
 
 Observer = Callable[[Event], None]
 """Listens to what happens. What it raises changes nothing."""
@@ -101,4 +101,17 @@ class Gauged(Protocol):
 
     def gauges(self, before: datetime) -> Gauges:
         """Look, and change nothing."""
+        ...
+
+
+class Notifier(Protocol):
+    """Brings messages to people, or to programs, over one channel.
+
+    After `send` returns, the other side has taken the message; if it raises, the other side
+    has most likely not. It waits for the other side for half a minute at a time at the most.
+    Raises NotifierError, and nothing else.
+    """
+
+    def send(self, message: Message) -> None:
+        """Hand the message over."""
         ...

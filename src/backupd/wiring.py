@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, SecretStr
 
 from backupd.catalog import Catalog, Known
+from backupd.channels import Channels
 from backupd.clock import SystemClock
 from backupd.errors import SettingsError, UnknownNameError
 from backupd.history import History
@@ -24,6 +26,9 @@ from backupd.ports import Clock, Destination, Observer, Source
 from backupd.settings import Loaded
 from backupd.settings.places import Database, LocalDestination, S3Destination
 from backupd.settings.schema import Destination as DestinationSettings
+
+if TYPE_CHECKING:
+    from backupd.operations.status import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +73,36 @@ class App:
         self.history = History(self.state / "history.sqlite")
         self.lock = SetLock(self.state / "lock")
         self.redactor = Redactor(_secrets(self.settings))
+        self.channels = Channels(
+            settings=self.settings,
+            set_name=self.set_name,
+            state=self.state,
+            zone=self.zone,
+            clean=self.redactor.clean,
+            clock=self.clock,
+        )
         self._places = self._all_places(base)
+
+    def status(self) -> "Status":
+        """Tell how the set is, from what is on the disk.
+
+        Raises:
+            BackupdError: the history or the outbox cannot be used.
+        """
+        from backupd.operations.status import Records, look  # noqa: PLC0415  (costs 0.05 s)
+
+        records = Records(history=self.history, outbox=self.channels.outbox(), lock=self.lock)
+        return look(self.set_name, tuple(self._places), records, self.clock.now())
+
+    def metrics(self) -> Observer | None:
+        """Make the observer that writes the figures for Prometheus; None if none are wanted."""
+        if (directory := self.settings.metrics.directory) is None:
+            return None
+        from backupd.observers.metrics import MetricsFile  # noqa: PLC0415
+        from backupd.operations.figures import metrics_text  # noqa: PLC0415
+
+        path = directory / f"backupd-{self.set_name}.prom"
+        return MetricsFile(path=path, text=lambda: metrics_text(self.status()))
 
     def performer(self, observe: Observer) -> Performer:
         """Make the one that runs operations on this set."""

@@ -13,8 +13,11 @@ from backupd.cli.doctor import doctor
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.listing import list_
 from backupd.cli.monitor import monitor
+from backupd.cli.notify import notify
 from backupd.cli.render import print_json
+from backupd.cli.report import report
 from backupd.cli.run import run
+from backupd.cli.status import status
 from backupd.errors import BackupdError, Interrupted
 
 
@@ -31,7 +34,9 @@ def cli(context: click.Context) -> None:
     context.ensure_object(Invocation)
 
 
-for command in (run, list_, clean, pin, unpin, monitor, doctor, config):
+for command in (
+    run, list_, clean, pin, unpin, monitor, doctor, status, report, notify, config
+):
     cli.add_command(command)
 
 

@@ -1,9 +1,11 @@
 """Keep the history: every operation that ended, and every copy that was confirmed."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from backupd.events import Event, OperationEnded, OperationFailed
-from backupd.history import CopyRecord, History, Run
+from backupd.findings import Health, HealthReport
+from backupd.history import CopyRecord, History, Run, Sighting
 from backupd.model import BackupReport, Outcome
 
 
@@ -39,6 +41,7 @@ class Recorder:
                 "bytes": archive.size,
                 "content_bytes": archive.content_bytes,
                 "members": archive.members,
+                "carried_members": archive.carried,
             }
             sizes = {database.name: database.dump_bytes for database in archive.databases}
             self.history.record_dumps(archive.name, sizes)
@@ -54,6 +57,10 @@ class Recorder:
                         encrypted=archive.encrypted,
                     )
                     self.history.record_copy(record)
+        elif isinstance(report, HealthReport):
+            for health in report.healths:
+                if health.set_name == event.set_name:
+                    self.history.record_sighting(_sighting(health, event.at))
         self.history.record_run(
             Run(
                 run_id=event.run_id,
@@ -64,3 +71,15 @@ class Recorder:
                 facts=facts,
             )
         )
+
+
+def _sighting(health: Health, at: datetime) -> Sighting:
+    return Sighting(
+        destination=health.destination,
+        at=at,
+        reachable=all(finding.check != "reachable" for finding in health.findings),
+        healthy=not health.findings,
+        count=health.count,
+        bytes=health.total_bytes,
+        newest=health.newest.created_at if health.newest else None,
+    )
