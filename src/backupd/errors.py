@@ -12,6 +12,7 @@ BackupdError               exit 1
 │   └── WrongPasswordError exit 1    the archive's password is another one
 ├── DestinationError       exit 1    a destination did not do what it was asked
 │   └── ObjectNotFoundError exit 1   nothing is kept there under that key
+├── NotifierError          exit 1    a channel did not take a message
 ├── RefusedError           exit 1    the operation would do harm; the hint names the way round
 └── Interrupted            exit 130  Ctrl-C, or systemd asked the program to stop
 
@@ -118,6 +119,19 @@ class ObjectNotFoundError(DestinationError):
     """The destination answered, and it keeps nothing under that key."""
 
     default_hint = "Run 'backupd list --backups' to see what there is."
+
+
+class NotifierError(BackupdError):
+    """A channel did not take a message; `temporary` tells whether its other end is in trouble.
+
+    A temporary one concerns every message of the channel; any other concerns this message.
+    """
+
+    default_hint = "Check the channel's settings, then run 'backupd notify test'."
+
+    def __init__(self, message: str, *, hint: str = "", temporary: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.temporary = temporary
 
 
 class RefusedError(BackupdError):

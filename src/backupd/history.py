@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS proofs (
     percent INTEGER NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL, flaw TEXT NOT NULL,
     PRIMARY KEY (destination, key, operation)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS sightings (
+    destination TEXT PRIMARY KEY, at TEXT NOT NULL, reachable INTEGER NOT NULL,
+    healthy INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL, newest TEXT NOT NULL
+) STRICT;
 """
 
 
@@ -83,6 +87,19 @@ class ProofRecord:
     """Plain bytes that were compared."""
     flaw: str = ""
     """What is wrong with the backup; "" for a good one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What a destination held when its health was last checked."""
+
+    destination: str
+    at: datetime
+    reachable: bool
+    healthy: bool
+    count: int = 0
+    bytes: int = 0
+    newest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +225,28 @@ class History:
             found.setdefault(row["key"], []).append(ProofRecord(**values))
         return found
 
+    def record_sighting(self, sighting: Sighting) -> None:
+        """Note what a destination holds now."""
+        with self._open() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    sighting.destination,
+                    sighting.at.isoformat(),
+                    sighting.reachable,
+                    sighting.healthy,
+                    sighting.count,
+                    sighting.bytes,
+                    sighting.newest.isoformat() if sighting.newest else "",
+                ),
+            )
+
+    def sightings(self) -> dict[str, Sighting]:
+        """Give what was last seen of every destination, by name."""
+        with self._open() as database:
+            rows = database.execute("SELECT * FROM sightings").fetchall()
+        return {row["destination"]: _sighting(row) for row in rows}
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
@@ -238,4 +277,16 @@ def _run(row: sqlite3.Row) -> Run:
         outcome=Outcome(row["outcome"]),
         error=row["error"],
         facts=json.loads(row["facts"]),
+    )
+
+
+def _sighting(row: sqlite3.Row) -> Sighting:
+    return Sighting(
+        destination=row["destination"],
+        at=datetime.fromisoformat(row["at"]),
+        reachable=bool(row["reachable"]),
+        healthy=bool(row["healthy"]),
+        count=row["count"],
+        bytes=row["bytes"],
+        newest=datetime.fromisoformat(row["newest"]) if row["newest"] else None,
     )

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from backupd.errors import DestinationError
 from backupd.events import Event
-from backupd.model import Member, Omission, StoredObject
+from backupd.model import Member, Message, Omission, StoredObject
 
 Observer = Callable[[Event], None]
 """Listens to what happens. What it raises changes nothing."""
@@ -136,4 +136,17 @@ class Loader(Protocol):
 
     def scratch(self) -> AbstractContextManager["Loader"]:
         """Make an empty database beside this one, for a trial, and drop it at the end."""
+        ...
+
+
+class Notifier(Protocol):
+    """Brings messages to people, or to programs, over one channel.
+
+    After `send` returns, the other side has taken the message; if it raises, the other side
+    has most likely not. It waits for the other side for half a minute at a time at the most.
+    Raises NotifierError, and nothing else.
+    """
+
+    def send(self, message: Message) -> None:
+        """Hand the message over."""
         ...

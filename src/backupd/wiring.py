@@ -6,11 +6,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, SecretStr
 
 from backupd.catalog import Catalog, Known
+from backupd.channels import Channels
 from backupd.clock import SystemClock
 from backupd.database_wiring import database_source, sqlite_path
 from backupd.errors import UnknownNameError
@@ -32,6 +34,9 @@ from backupd.spool import Spool
 
 _OF_RESTORES = (".backupd-restore-*/", ".backupd-*.partial")
 """What a restore that was killed may have left in the tree."""
+
+if TYPE_CHECKING:
+    from backupd.operations.status import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +81,37 @@ class App:
         self.history = History(self.state / "history.sqlite")
         self.lock = SetLock(self.state / "lock")
         self.redactor = Redactor(_secrets(self.settings))
+        self.channels = Channels(
+            settings=self.settings,
+            set_name=self.set_name,
+            state=self.state,
+            zone=self.zone,
+            clean=self.redactor.clean,
+            clock=self.clock,
+        )
         self._places = self._all_places(base)
         self._stopping = threading.Event()
+
+    def status(self) -> "Status":
+        """Tell how the set is, from what is on the disk.
+
+        Raises:
+            BackupdError: the history or the outbox cannot be used.
+        """
+        from backupd.operations.status import Records, look  # noqa: PLC0415  (costs 0.05 s)
+
+        records = Records(history=self.history, outbox=self.channels.outbox(), lock=self.lock)
+        return look(self.set_name, tuple(self._places), records, self.clock.now())
+
+    def metrics(self) -> Observer | None:
+        """Make the observer that writes the figures for Prometheus; None if none are wanted."""
+        if (directory := self.settings.metrics.directory) is None:
+            return None
+        from backupd.observers.metrics import MetricsFile  # noqa: PLC0415
+        from backupd.operations.figures import metrics_text  # noqa: PLC0415
+
+        path = directory / f"backupd-{self.set_name}.prom"
+        return MetricsFile(path=path, text=lambda: metrics_text(self.status()))
 
     def performer(self, observe: Observer) -> Performer:
         """Make the one that runs operations on this set."""

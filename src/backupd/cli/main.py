@@ -14,9 +14,12 @@ from backupd.cli.drill import drill
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.listing import list_
 from backupd.cli.monitor import monitor
+from backupd.cli.notify import notify
 from backupd.cli.render import print_json
+from backupd.cli.report import report
 from backupd.cli.restore import restore
 from backupd.cli.run import run
+from backupd.cli.status import status
 from backupd.cli.verify import verify
 from backupd.errors import BackupdError, Interrupted
 
@@ -44,6 +47,9 @@ for command in (
     pin,
     unpin,
     monitor,
+    status,
+    report,
+    notify,
     doctor,
     config,
 ):

@@ -6,6 +6,7 @@ import click
 
 from backupd.cli.invocation import Invocation, global_options, stoppable
 from backupd.cli.render import plain, print_json, printable
+from backupd.cli.telling import telling
 
 if TYPE_CHECKING:
     from backupd.model import BackupReport
@@ -26,6 +27,7 @@ EXIT_CODES = {"succeeded": 0, "partial": 3, "failed": 1}
 @click.option("--only-to", multiple=True, metavar="DESTINATION", help="Deliver only there.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out this too.")
 @click.option("--suffix", default="", metavar="TEXT", help="Add this to the archive's name.")
+@click.option("--disable-notifications", is_flag=True, help="Tell nobody how it came out.")
 @global_options
 @click.pass_obj
 def run(  # noqa: PLR0917  (click gives each option by name)
@@ -36,6 +38,7 @@ def run(  # noqa: PLR0917  (click gives each option by name)
     only_to: tuple[str, ...],
     exclude: tuple[str, ...],
     suffix: str,
+    disable_notifications: bool,  # noqa: FBT001
 ) -> int:
     """Take a backup now.
 
@@ -59,10 +62,13 @@ def run(  # noqa: PLR0917  (click gives each option by name)
         exclude=exclude,
         suffix=suffix,
     )
-    return perform_backup(invocation, app, request)
+    with telling(app, disabled=disable_notifications) as tell:
+        return perform_backup(invocation, app, request, tell)
 
 
-def perform_backup(invocation: Invocation, app: "App", request: "BackupRequest") -> int:
+def perform_backup(
+    invocation: Invocation, app: "App", request: "BackupRequest", tell: "Observer"
+) -> int:
     """Take the backup and show what happens, in the way that was asked for."""
     from backupd.cli.progress import BackupLines, bar  # noqa: PLC0415  (costs 0.1 s)
 
@@ -70,7 +76,7 @@ def perform_backup(invocation: Invocation, app: "App", request: "BackupRequest")
     if not invocation.json and invocation.verbosity != "quiet":
         shown.append(BackupLines(app.zone))
     with stoppable(), bar() as on_bar:
-        observe = invocation.observers(app, [*shown, on_bar])
+        observe = invocation.observers(app, [*shown, on_bar, tell])
         report = app.performer(observe).perform(app.backup(request))
     if invocation.json:
         print_json({"outcome": report.outcome, **plain(report)})

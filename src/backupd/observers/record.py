@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backupd.events import BackupProved, Event, OperationEnded, OperationFailed
-from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, Run
+from backupd.findings import Health, HealthReport
+from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, Run, Sighting
 from backupd.model import BackupReport, Copy, DeliveryReport, Outcome
 from backupd.reports import Proof
 
@@ -78,11 +79,16 @@ class Recorder:
                 "bytes": archive.size,
                 "content_bytes": archive.content_bytes,
                 "members": archive.members,
+                "carried_members": archive.carried,
             }
             dumps = {database.name: database.dump_bytes for database in archive.databases}
             self.history.record_archive(
                 ArchiveRecord(key=archive.name, encrypted=archive.encrypted, dumps=dumps)
             )
+        elif isinstance(report, HealthReport):
+            for health in report.healths:
+                if health.set_name == event.set_name:
+                    self.history.record_sighting(_sighting(health, event.at))
         self.history.record_run(
             Run(
                 run_id=event.run_id,
@@ -100,3 +106,15 @@ def _first_flaw(proof: Proof) -> str:
         return ""
     first, others = proof.flaws[0], len(proof.flaws) - 1
     return f"{first.what} ({others} more members are damaged)" if others else first.what
+
+
+def _sighting(health: Health, at: datetime) -> Sighting:
+    return Sighting(
+        destination=health.destination,
+        at=at,
+        reachable=all(finding.check != "reachable" for finding in health.findings),
+        healthy=not health.findings,
+        count=health.count,
+        bytes=health.total_bytes,
+        newest=health.newest.created_at if health.newest else None,
+    )

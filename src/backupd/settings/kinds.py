@@ -11,6 +11,8 @@ from backupd.naming import set_name_mistake
 from backupd.sources.database_url import SERVER_SCHEMES, checked_password, parse_database_url
 
 DATABASE_SCHEMES = ("sqlite", *SERVER_SCHEMES)
+_MAIL_ADDRESS = re.compile(r"[^@\s,<>\"]+@[^@\s,<>\"]+")
+_WEB_ADDRESS = re.compile(r"https?://[^\s/]+\S*")
 _TIME_OF_DAY = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 
 
@@ -24,6 +26,24 @@ def _split(value: object) -> object:
         except ValueError as error:
             raise ValueError('a comma-separated list, or JSON such as ["a,b", "c"]') from error
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _split_channels(value: object) -> object:
+    """Read a list in which `none` stands for an empty one."""
+    return () if value == "none" else _split(value)
+
+
+def _valid_addresses(value: tuple[str, ...]) -> tuple[str, ...]:
+    for address in value:
+        if not _MAIL_ADDRESS.fullmatch(address):
+            raise ValueError(f"mail addresses as admin@example.org, which {address!r} is not")
+    return value
+
+
+def _valid_web_address(value: SecretStr) -> SecretStr:
+    if not _WEB_ADDRESS.fullmatch(value.get_secret_value()):
+        raise ValueError("an address that starts with https:// or http://")
+    return value
 
 
 def _none_when_empty(value: object) -> object:
@@ -108,5 +128,7 @@ DatabasePassword = Annotated[SecretStr, AfterValidator(_valid_password)]
 Language = Literal["en", "fr"]
 LogFormat = Literal["auto", "journal", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-Channel = Literal["mail", "webhook", "slack", "discord", "apprise", "ping"]
-Channels = Annotated[tuple[Channel, ...], BeforeValidator(_split)]
+Addresses = Annotated[List, AfterValidator(_valid_addresses)]
+WebAddress = Annotated[SecretStr, AfterValidator(_valid_web_address)]
+Channel = Literal["mail", "webhook", "slack", "discord", "apprise"]
+Channels = Annotated[tuple[Channel, ...], BeforeValidator(_split_channels)]

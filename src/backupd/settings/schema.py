@@ -14,7 +14,7 @@ from backupd.settings.kinds import AbsolutePath, Language, LogFormat, LogLevel, 
 from backupd.settings.places import Aws, Database, LocalDestination, S3Destination, SftpDestination
 from backupd.settings.places import Source as SourceSection
 from backupd.settings.rules import Monitor, Restore, Retention, Retry, Schedule
-from backupd.settings.telling import Mail, Notify
+from backupd.settings.telling import Mail, Metrics, Notify
 
 Destination = Annotated[
     LocalDestination | S3Destination | SftpDestination, Field(discriminator="type")
@@ -61,5 +61,6 @@ class Settings(BaseSettings):
     restore: Restore = Restore()
     mail: Mail = Mail()
     notify: Notify = Notify()
+    metrics: Metrics = Metrics()
     retry: Retry = Retry()
     aws: Aws = Aws()

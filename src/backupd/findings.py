@@ -1,0 +1,259 @@
+"""What a report says is wrong, what it says is well, and how it came out at each destination.
+
+Reports are known by their shape: whatever has `healths` tells of health, whatever has `proofs`
+tells of backups that were read back.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from backupd.events import Report
+from backupd.model import BackupReport, Outcome, Scope
+from backupd.problems import Cause, Problem, Row
+
+_NAMED = 5
+_CAUSES = {
+    "reachable": Cause.DOWN,
+    "age": Cause.STALE,
+    "count": Cause.STALE,
+    "undelivered": Cause.STALE,
+    "missed-runs": Cause.STALE,
+    "failing-backups": Cause.STALE,
+}
+"""Of findings and refusals; all others are a matter of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a report comes to."""
+
+    problems: tuple[Problem, ...] = ()
+    checked: tuple[str, ...] = ()
+    """The keys, or beginnings of keys, of all problems that would have been found."""
+    rows: tuple[Row, ...] = ()
+    figures: Mapping[str, int | str] = field(default_factory=dict)
+
+
+class _Remark(Protocol):
+    message: str
+    hint: str
+
+
+class _Finding(_Remark, Protocol):
+    check: str
+
+
+class _Objection(_Remark, Protocol):
+    refusal: str
+
+
+class _Dated(Protocol):
+    created_at: datetime
+
+
+class Health(Protocol):
+    """How one backup set at one destination is."""
+
+    set_name: str
+    destination: str
+    count: int
+    total_bytes: int
+    newest: _Dated | None
+    findings: Sequence[_Finding]
+
+
+class _Failure(Protocol):
+    error: str
+    hint: str
+
+
+class _Cleaning(_Failure, Protocol):
+    destination: str
+    objections: Sequence[_Objection]
+    failed: Sequence[_Failure]
+
+
+class _Flaw(Protocol):
+    path: str
+    what: str
+
+
+class _Proof(_Failure, Protocol):
+    destination: str
+    key: str
+    flaws: Sequence[_Flaw]
+
+
+@runtime_checkable
+class HealthReport(Protocol):
+    """What monitor returns."""
+
+    healths: Sequence[Health]
+
+
+@runtime_checkable
+class _CleanReport(Protocol):
+    destinations: Sequence[_Cleaning]
+
+
+@runtime_checkable
+class _ProofReport(Protocol):
+    proofs: Sequence[_Proof]
+
+
+def found_in(report: Report, operation: str, set_name: str) -> Found:
+    """Take a report apart; of one of another shape only the outcome is known."""
+    whole = f"{operation}:*"
+    outcome = report.outcome
+    if isinstance(report, BackupReport):
+        return _in_backup(report)
+    if isinstance(report, HealthReport):
+        return _in_health(report.healths, whole, set_name)
+    if isinstance(report, _ProofReport):
+        return _in_proofs(report.proofs, operation)
+    if operation == "clean" and isinstance(report, _CleanReport):
+        return _in_clean(report.destinations)
+    problem = Problem(key=whole, text=f"The {operation} is {outcome}.")
+    return Found(problems=() if outcome is Outcome.SUCCEEDED else (problem,), checked=(whole,))
+
+
+def _in_backup(report: BackupReport) -> Found:
+    archive = report.archive
+    whole = ("backup:*", "backup:left-out") if archive.scope is Scope.FULL else ()
+    return Found(
+        problems=tuple(_of_backup(report)),
+        checked=(*whole, *(f"copy:{copy.destination}" for copy in report.copies)),
+        rows=tuple(
+            Row(destination=copy.destination, good=copy.succeeded, text=copy.error)
+            for copy in report.copies
+        ),
+        figures={
+            "backup": archive.name,
+            "bytes": archive.size,
+            "members": archive.members,
+            "content_bytes": archive.content_bytes,
+        },
+    )
+
+
+def _of_backup(report: BackupReport) -> Iterator[Problem]:
+    for copy in report.copies:
+        if copy.required and not copy.succeeded:
+            key = f"copy:{copy.destination}"
+            yield Problem(
+                key=key, place=copy.destination, cause=Cause.DOWN, text=copy.error, hint=copy.hint
+            )
+    missing = [each for each in report.archive.omissions if not each.harmless]
+    if missing:
+        named = ", ".join(f"{each.path} ({each.reason})" for each in missing[:_NAMED])
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        yield Problem(
+            key="backup:left-out",
+            text=f"Not in the archive: {named}{more}.",
+            hint="Let backupd read them, or exclude them with BACKUP_SOURCE__EXCLUDE.",
+        )
+    if report.outcome is Outcome.FAILED and not any(copy.required for copy in report.copies):
+        yield Problem(
+            key="backup:*", cause=Cause.BROKEN, text="No destination holds a copy of the archive."
+        )
+
+
+def _in_health(healths: Sequence[Health], whole: str, set_name: str) -> Found:
+    problems = [
+        Problem(
+            key=f"monitor:{each.destination}/{each.set_name}:{finding.check}",
+            place=each.destination,
+            cause=_CAUSES.get(finding.check, Cause.OWN),
+            text=finding.message,
+            hint=finding.hint,
+        )
+        for each in healths
+        for finding in each.findings
+    ]
+    return Found(
+        problems=tuple(problems),
+        checked=(whole, *(f"monitor:{each.destination}/{each.set_name}" for each in healths)),
+        rows=tuple(
+            Row(
+                destination=each.destination
+                if each.set_name == set_name
+                else f"{each.destination} ({each.set_name})",
+                good=not each.findings,
+                text=" ".join(finding.message for finding in each.findings),
+            )
+            for each in healths
+        ),
+    )
+
+
+def _in_clean(cleanings: Sequence[_Cleaning]) -> Found:
+    found: list[Problem] = []
+    rows: list[Row] = []
+    for each in cleanings:
+        mine = list(_of_cleaning(each))
+        found += mine
+        text = " ".join(problem.text for problem in mine)
+        rows.append(Row(destination=each.destination, good=not mine, text=text))
+    checked = ("clean:*", *(f"clean:{each.destination}" for each in cleanings))
+    return Found(problems=tuple(found), checked=checked, rows=tuple(rows))
+
+
+def _of_cleaning(each: _Cleaning) -> Iterator[Problem]:
+    key, place = f"clean:{each.destination}", each.destination
+    if each.error:
+        yield Problem(
+            key=f"{key}:reachable", place=place, cause=Cause.DOWN, text=each.error, hint=each.hint
+        )
+    for objection in each.objections:
+        yield Problem(
+            key=f"{key}:{objection.refusal}",
+            place=place,
+            cause=_CAUSES.get(objection.refusal, Cause.OWN),
+            text=objection.message,
+            hint=objection.hint,
+        )
+    if each.failed:
+        first = each.failed[0]
+        yield Problem(key=f"{key}:not-removed", place=place, text=first.error, hint=first.hint)
+
+
+def _in_proofs(proofs: Sequence[_Proof], operation: str) -> Found:
+    """A drill is always of the newest backups, so a good one ends what was wrong with another."""
+
+    def key(each: _Proof) -> str:
+        return f"{operation}:{each.destination}" + ("" if operation == "drill" else f":{each.key}")
+
+    bad = [each for each in proofs if each.error or each.flaws]
+    problems = [
+        Problem(
+            key=key(each),
+            place=each.destination,
+            cause=Cause.OWN if each.flaws else Cause.STALE,
+            text=_of_proof(each),
+            hint=each.hint or "Take a new backup, and look what damaged this one.",
+        )
+        for each in bad
+    ]
+    return Found(
+        problems=tuple(problems),
+        checked=(f"{operation}:*", *map(key, proofs)),
+        rows=tuple(
+            Row(
+                destination=each.destination,
+                good=each not in bad,
+                text=_of_proof(each) if each in bad else each.key,
+            )
+            for each in proofs
+        ),
+    )
+
+
+def _of_proof(each: _Proof) -> str:
+    if each.error:
+        return each.error
+    first = each.flaws[0]
+    where = f"{first.path}: " if first.path else ""
+    more = f" (and {len(each.flaws) - 1} more)" if len(each.flaws) > 1 else ""
+    return f"{each.key} at '{each.destination}' is damaged: {where}{first.what}{more}"

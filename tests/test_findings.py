@@ -1,0 +1,199 @@
+"""Reports taken apart: what is wrong, under which key, and what else was looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from backupd.accounts import account_of_missed
+from backupd.events import Report
+from backupd.findings import found_in
+from backupd.history import History
+from backupd.model import Outcome
+from backupd.notices import Memory, Policy, Topic, decide
+from backupd.observers.record import Recorder
+from backupd.problems import Cause
+from fakes.accounts import MOMENT, ended
+from fakes.accounts import Report as Plain
+
+FAILED = Outcome.FAILED
+
+
+@dataclass(frozen=True)
+class Finding:
+    check: str
+    message: str = "It is wrong."
+    hint: str = "Look."
+
+
+@dataclass(frozen=True)
+class Newest:
+    created_at: datetime = MOMENT
+
+
+@dataclass(frozen=True)
+class Health:
+    destination: str
+    findings: Sequence[Finding] = ()
+    set_name: str = "shop"
+    count: int = 5
+    total_bytes: int = 225
+    newest: Newest | None = field(default_factory=Newest)
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    healths: Sequence[Health]
+    outcome: Outcome = FAILED
+
+
+@dataclass(frozen=True)
+class Failure:
+    error: str
+    hint: str = "Look."
+
+
+@dataclass(frozen=True)
+class Objection:
+    refusal: str
+    message: str = "It looks like an accident."
+    hint: str = "Look."
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    destination: str
+    error: str = ""
+    hint: str = ""
+    objections: Sequence[Objection] = ()
+    failed: Sequence[Failure] = ()
+
+
+@dataclass(frozen=True)
+class CleanReport:
+    destinations: Sequence[Cleaning]
+    outcome: Outcome = FAILED
+
+
+@dataclass(frozen=True)
+class Flaw:
+    what: str
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    destination: str
+    key: str = "shop-1.zip"
+    error: str = ""
+    hint: str = ""
+    flaws: Sequence[Flaw] = ()
+
+
+@dataclass(frozen=True)
+class ProofReport:
+    proofs: Sequence[Proof]
+    outcome: Outcome = FAILED
+
+
+def keys(report: Report, operation: str) -> dict[str, Cause]:
+    found = found_in(report, operation, "shop")
+    return {each.key: each.cause for each in found.problems}
+
+
+def test_each_finding_is_a_problem_of_its_own_and_a_dead_destination_is_down() -> None:
+    findings = [Finding("reachable"), Finding("age"), Finding("shrunk")]
+    report = HealthReport([Health("local"), Health("offsite", findings)])
+    assert keys(report, "monitor") == {
+        "monitor:offsite/shop:reachable": Cause.DOWN,
+        "monitor:offsite/shop:age": Cause.STALE,
+        "monitor:offsite/shop:shrunk": Cause.OWN,
+    }
+    found = found_in(report, "monitor", "shop")
+    assert [(row.destination, row.good) for row in found.rows] == [
+        ("local", True),
+        ("offsite", False),
+    ]
+    assert "monitor:local/shop" in found.checked
+
+
+def test_another_set_on_the_same_destination_is_named() -> None:
+    report = HealthReport([Health("local", [Finding("age")], set_name="other")])
+    found = found_in(report, "monitor", "shop")
+    assert found.rows[0].destination == "local (other)"
+    assert found.checked == ("monitor:*", "monitor:local/other")
+
+
+def test_a_clean_tells_dead_destinations_refusals_and_what_could_not_be_removed() -> None:
+    report = CleanReport(
+        [
+            Cleaning("a", error="It is down."),
+            Cleaning("b", objections=[Objection("too-many"), Objection("failing-backups")]),
+            Cleaning("c", failed=[Failure("It is locked."), Failure("So is this.")]),
+            Cleaning("d"),
+        ]
+    )
+    assert keys(report, "clean") == {
+        "clean:a:reachable": Cause.DOWN,
+        "clean:b:too-many": Cause.OWN,
+        "clean:b:failing-backups": Cause.STALE,
+        "clean:c:not-removed": Cause.OWN,
+    }
+
+
+def test_a_proof_tells_damage_and_what_could_not_be_read() -> None:
+    report = ProofReport(
+        [
+            Proof("a", flaws=[Flaw("its bytes are others", "app/x.php"), Flaw("y"), Flaw("z")]),
+            Proof("b", error="It is down."),
+            Proof("c"),
+        ]
+    )
+    assert keys(report, "verify") == {
+        "verify:a:shop-1.zip": Cause.OWN,
+        "verify:b:shop-1.zip": Cause.STALE,
+    }
+    text = found_in(report, "verify", "shop").problems[0].text
+    assert text == "shop-1.zip at 'a' is damaged: app/x.php: its bytes are others (and 2 more)"
+
+
+def test_a_good_drill_of_a_newer_backup_ends_what_was_wrong_with_an_older_one() -> None:
+    bad = found_in(ProofReport([Proof("a", flaws=[Flaw("x")])]), "drill", "shop")
+    good = found_in(ProofReport([Proof("a", key="shop-2.zip")]), "drill", "shop")
+    assert bad.problems[0].key in good.checked
+
+
+def test_a_report_of_another_shape_is_as_good_as_its_outcome() -> None:
+    assert keys(Plain(Outcome.SUCCEEDED), "clean") == {}
+    assert keys(Plain(Outcome.PARTIAL), "clean") == {"clean:*": Cause.OWN}
+
+
+def test_what_a_health_check_saw_is_kept(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.sqlite")
+    report = HealthReport(
+        [
+            Health("local"),
+            Health("offsite", [Finding("reachable")], count=0, newest=None),
+            Health("local", set_name="other", count=99),
+        ]
+    )
+    Recorder(history)(replace(ended(MOMENT, "monitor"), report=report))
+    seen = history.sightings()
+    assert (seen["local"].count, seen["local"].bytes, seen["local"].healthy) == (5, 225, True)
+    assert (seen["offsite"].reachable, seen["offsite"].healthy) == (False, False)
+    assert seen["local"].newest == MOMENT
+
+
+def test_missed_runs_are_told_once_a_week_at_the_most() -> None:
+    memory = Memory()
+    topics: list[Topic] = []
+    for day in range(10):
+        at = MOMENT + timedelta(days=day)
+        account = account_of_missed("backup", at, at, 1, at)
+        decision = decide(account, memory, Policy())
+        memory = decision.memory
+        topics += [notice.topic for notice in decision.notices]
+    assert topics == [Topic.MISSED_RUN] * 2
+    last = MOMENT + timedelta(days=2)
+    text = account_of_missed("backup", MOMENT, last, 3, last).problems[0].text
+    assert "3 times between 2025-11-08 01:00 and 2025-11-10 01:00 UTC" in text
