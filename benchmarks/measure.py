@@ -4,6 +4,7 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -53,8 +54,7 @@ def _run(contestant: Contestant, out: Path, *, watch_memory: bool) -> None:
     if watch_memory:
         contestant.memory = _peak_memory(process)
         return
-    assert process.stderr
-    error = process.stderr.read()
+    error = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -62,6 +62,7 @@ def _run(contestant: Contestant, out: Path, *, watch_memory: bool) -> None:
     contestant.wall.append(time.perf_counter() - start)
     contestant.processor.append(usage.ru_utime + usage.ru_stime)
     contestant.size = _size(out)
+    print(f"{contestant.name}: {contestant.wall[-1]:.2f} s", file=sys.stderr, flush=True)
 
 
 def _remove(path: Path) -> None:

@@ -22,19 +22,17 @@ from measure import Contestant, median, run_in_turn
 HERE = Path(__file__).parent
 PHP = f"php -d memory_limit=-1 {HERE}/zip_archive.php"
 OURS = f"{sys.executable} {HERE}/engine.py"
-REPOSITORY = "RESTIC_PASSWORD=x restic --quiet --no-cache --repo {out}"
 
 
 def _restic(corpus: Path) -> Contestant:
-    command = f"env {REPOSITORY} init && env {REPOSITORY} backup {corpus}"
+    restic = "restic --quiet --no-cache --repo {out}"
+    command = f"{restic} init && {restic} backup {corpus}"
     return Contestant("restic", f"sh -c '{command}'")
 
 
 def _borg(corpus: Path) -> Contestant:
-    make = "borg init --encryption=none {out} && borg create {out}::a " + str(corpus)
-    return Contestant(
-        "borg (lz4)", f"env BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes sh -c '{make}'"
-    )
+    command = f"borg init --encryption=none {{out}} && borg create {{out}}::a {corpus}"
+    return Contestant("borg (lz4)", f"sh -c '{command}'")
 
 
 def _zip(corpus: Path) -> Contestant:
@@ -52,8 +50,8 @@ def plain(corpus: Path) -> list[Contestant]:
         _restic(corpus),
         _borg(corpus),
         _zip(corpus),
-        Contestant("7z -mx1", f"7z a -tzip -mx1 -bd {{out}} {corpus}/.", rounds=3),
-        Contestant("laravel-backup", f"{PHP} {corpus} {{out}}", rounds=3),
+        Contestant("7z -mx1", f"7z a -tzip -mx1 -bd {{out}} {corpus}/.", rounds=1),
+        Contestant("laravel-backup", f"{PHP} {corpus} {{out}}", rounds=1),
     ]
 
 
@@ -84,8 +82,6 @@ def second(corpus: Path, folder: Path) -> list[Contestant]:
     first, restic, borg = folder / "first.zip", folder / "restic", folder / "borg"
     for old in (first, restic, borg):
         shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
-    os.environ["BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK"] = "yes"
-    os.environ["RESTIC_PASSWORD"] = "x"  # noqa: S105  (a repository to throw away)
     base = f"restic --quiet --repo {restic}"
     for command in (
         f"{OURS} {corpus} {first}",
@@ -124,9 +120,8 @@ def _changer(corpus: Path) -> Callable[[], None]:
 
 def _told(suite: str, contestants: list[Contestant]) -> list[dict[str, object]]:
     ours = median(next(each for each in contestants if each.name.startswith("backupd")).wall)
-    print(
-        f"\n### {suite}\n\n| tool | wall s | ours is … × as fast | CPU s | result MB | memory MiB |"
-    )
+    print(f"\n### {suite}\n")
+    print("| tool | wall s | times ours | CPU s | result MB | memory MiB |")
     print("|---|---|---|---|---|---|")
     rows: list[dict[str, object]] = []
     for each in contestants:
@@ -158,9 +153,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0)
     given = parser.parse_args()
+    os.environ["BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK"] = "yes"
+    os.environ["RESTIC_PASSWORD"] = "x"  # noqa: S105  (repositories to throw away)
     folder = given.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    corpora, out = Corpora(folder), folder / "result"
+    corpora, out = Corpora(folder), folder / "result.zip"
     results: list[dict[str, object]] = []
     for suite in given.suites:
         name, _, kind = suite.partition("-")
