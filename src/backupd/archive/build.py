@@ -28,6 +28,7 @@ from backupd.model import (
 )
 from backupd.ports import Progress
 
+_LONGEST_RUN = 2048
 _VANISHED = (FileNotFoundError, NotADirectoryError)
 
 
@@ -77,7 +78,11 @@ class Build:
         room = BATCH
         for member in members:
             carried = self.carrier.find(member) if self.carrier else None
-            if run and (carried is None or carried.number != run[-1][1].number + 1):
+            if run and (
+                carried is None
+                or carried.number != run[-1][1].number + 1
+                or len(run) == _LONGEST_RUN
+            ):
                 yield partial(self._take_run, run)
                 run = []
             names = len(member.path) + len(member.origin) + len(member.link_target)

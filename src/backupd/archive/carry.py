@@ -88,11 +88,11 @@ class Carrier:
         if member.kind is MemberKind.DUMP or not member.inode:
             return None
         start = _start(member)
-        number = self._place(start)
-        if number is None:
+        place = self._place(start)
+        if place is None:
             return None
+        number, line = place
         self._next = number + 1
-        line = self.previous.line(number)
         rest = line[len(start) :]
         if (
             not line.startswith(start)
@@ -108,24 +108,24 @@ class Carrier:
             line = line[:-1] + self._origin
         return Carried(number, line)
 
-    def _place(self, start: bytes) -> int | None:
-        """Look for a path: at the place that follows the last one, and then in the index."""
+    def _place(self, start: bytes) -> tuple[int, bytes] | None:
+        """Look for a path's line: at the place that follows the last one, then in the index."""
         path = start[: start.index(_PATH_END) + len(_PATH_END)]
-        if self._next < self.previous.count and self._is_at(self._next, path):
-            return self._next
+        if self._next < self.previous.count:
+            line = self.previous.line(self._next)
+            if line.startswith(path):
+                return self._next, line
         if self._index is None:
             self._index = self._indexed()
         wanted = hash(path) & ~_NUMBER & (2**63 - 1)
         at = bisect_left(self._index, wanted)
         while at < len(self._index) and self._index[at] & ~_NUMBER == wanted:
             number = self._index[at] & _NUMBER
-            if self._is_at(number, path):
-                return number
+            line = self.previous.line(number)
+            if line.startswith(path):
+                return number, line
             at += 1
         return None
-
-    def _is_at(self, number: int, path: bytes) -> bool:
-        return self.previous.line(number).startswith(path)
 
     def _indexed(self) -> "array[int]":
         return array(

@@ -33,6 +33,7 @@ from backupd.archive.records import (
     data_start,
     parse_central,
     placed,
+    record_places,
     seek_directory,
 )
 from backupd.archive.restore_text import RESTORE_PATH, SEALED_PATH
@@ -86,20 +87,23 @@ class Previous:
     def _read_directory(self) -> Entry:
         """Note where records stand; return the manifest's, which is the last."""
         count = seek_directory(self._directory)
-        at = start = self._directory.tell()
+        start = self._directory.tell()
+        directory = self._directory.read()
         self._offsets, self._places = array("Q"), array("Q")
-        entry = None
-        for entry in parse_central(self._directory):
-            self._offsets.append(entry.offset)
-            self._places.append(at)
-            at += len(entry.record)
-        if entry is None or len(self._offsets) != count or entry.name != MANIFEST_PATH.encode():
+        for place, offset in record_places(directory):
+            self._places.append(start + place)
+            self._offsets.append(offset)
+        if len(self._offsets) != count or count < _OWN:
             raise ValueError("its directory is not as backupd writes it")
+        last = self._places[-1]
+        manifest = next(parse_central(io.BytesIO(directory[last - start :])))
+        if manifest.name != MANIFEST_PATH.encode():
+            raise ValueError("it has no manifest")
+        self._places.append(last + len(manifest.record))
         self._offsets.append(start)
-        self._places.append(at)
         if any(one >= other for one, other in pairwise(self._offsets)):
             raise ValueError("its members are not in the order of its directory")
-        return entry
+        return manifest
 
     def __enter__(self) -> Self:
         return self

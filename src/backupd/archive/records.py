@@ -7,6 +7,7 @@ fields: 0x5455 "UT" (mtime in seconds), 0x7875 "ux" (owner). Owners stand in loc
 and NTFS times in the central directory only, where Info-ZIP and 7-Zip look for them.
 """
 
+import io
 import os
 import stat
 import struct
@@ -19,6 +20,7 @@ ENCRYPTED, STREAMED, _UTF8_NAME = 0x1, 0x8, 0x800
 
 _LOCAL = struct.Struct("<4sHHHHHLLLHH")
 _CENTRAL = struct.Struct("<4sHHHHHHLLLHHHHHLL")
+_PLACE = struct.Struct("<4s24xHHH8xL")
 _DESCRIPTOR = struct.Struct("<4sLQQ")
 _END64 = struct.Struct("<4sQHHLLQQQQ")
 _END64_LOCATOR = struct.Struct("<4sLQL")
@@ -234,6 +236,23 @@ def parse_central(directory: BinaryIO) -> Iterator[Entry]:
             raise ValueError("a record of the central directory is damaged") from error
         name = rest[: fields[10]]
         yield Entry(name, fields[3], fields[4], fields[7], compressed, size, offset, fixed + rest)
+
+
+def record_places(directory: bytes) -> Iterator[tuple[int, int]]:
+    """Give where each record of a central directory begins, and the offset that it holds.
+
+    Raises:
+        ValueError: a record is cut short or contradicts itself.
+    """
+    at = 0
+    while at < len(directory) - CENTRAL_BYTES:
+        signature, name, extra, comment, offset = _PLACE.unpack_from(directory, at)
+        if signature != b"PK\1\2":
+            return
+        if offset == FAR:
+            offset = next(parse_central(io.BytesIO(directory[at:]))).offset
+        yield at, offset
+        at += CENTRAL_BYTES + name + extra + comment
 
 
 def _far_values(extra: bytes, compressed: int, size: int, offset: int) -> tuple[int, int, int]:
