@@ -42,9 +42,9 @@ def run_in_turn(contestants: Sequence[Contestant], out: Path, rounds: int) -> No
 
 
 def _run(contestant: Contestant, out: Path, *, watch_memory: bool) -> None:
+    contestant.prepare()
     if not contestant.keep_output:
         _remove(out)
-    contestant.prepare()
     os.sync()
     command = contestant.command.format(out=out)
     start = time.perf_counter()
@@ -62,7 +62,8 @@ def _run(contestant: Contestant, out: Path, *, watch_memory: bool) -> None:
     contestant.wall.append(time.perf_counter() - start)
     contestant.processor.append(usage.ru_utime + usage.ru_stime)
     contestant.size = _size(out)
-    print(f"{contestant.name}: {contestant.wall[-1]:.2f} s", file=sys.stderr, flush=True)
+    wall, processor = contestant.wall[-1], contestant.processor[-1]
+    print(f"{contestant.name}: {wall:.2f} s, CPU {processor:.2f} s", file=sys.stderr, flush=True)
 
 
 def _remove(path: Path) -> None:
