@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
-from backupd.archive.carry import Carried, Carrier, Layout
+from backupd.archive.carry import Carried, Carrier, Layout, RunCheck
 from backupd.archive.chunked import ChunkedMember
 from backupd.archive.cipher import SALT_BYTES
 from backupd.archive.encoding import Encoded, Encoder, Reading, manifest_line, own_reading
 from backupd.archive.ledger import Ledger
 from backupd.archive.lines import LINE_END
 from backupd.archive.manifest import MANIFEST_PATH, manifest_document
-from backupd.archive.output import Output
+from backupd.archive.output import Output, UnreadableError
 from backupd.archive.restore_text import RESTORE_PATH, restore_text
 from backupd.archive.slots import BATCH, Message, Slot, weight
 from backupd.archive.workers import Request, Step
@@ -77,7 +78,7 @@ class Build:
         run: list[tuple[Member, Carried]] = []
         room = BATCH
         for member in members:
-            carried = self.carrier.find(member) if self.carrier else None
+            carried = self.carrier.find(member) if self.carrier and not last_try else None
             if run and (
                 carried is None
                 or carried.number != run[-1][1].number + 1
@@ -109,7 +110,17 @@ class Build:
             return
         previous, base = self.carrier.previous, self.output.position
         first, last = run[0][1].number, run[-1][1].number
-        self.output.copy(previous.file, *previous.extent(first, last))
+        check = RunCheck([carried for _, carried in run], previous.lengths(first, last))
+        take_back = self.output.mark()
+        try:
+            self.output.copy(previous.file, *previous.extent(first, last), check)
+            damaged = check.damaged
+        except UnreadableError:
+            damaged = list(range(len(run)))
+        if damaged:
+            take_back()
+            self._read_instead(run, damaged)
+            return
         self.ledger.note_records(base, *previous.records(first, last))
         self.ledger.note_lines(LINE_END.join(carried.line for _, carried in run))
         content = sum(member.size or 0 for member, _ in run)
@@ -117,6 +128,13 @@ class Build:
         self.carried += len(run)
         self.content_bytes += content
         self.on_progress(content)
+
+    def _read_instead(self, run: list[tuple[Member, Carried]], damaged: list[int]) -> None:
+        """Have the damaged members read from the source, at the end; take over the others."""
+        self._again += [run[index][0] for index in damaged]
+        for start, end in pairwise([-1, *damaged, len(run)]):
+            if start + 1 < end:
+                self._take_run(run[start + 1 : end])
 
     def _batch(self, members: list[Member], *, last_try: bool) -> Request:
         salts = [self._salt(member) for member in members]

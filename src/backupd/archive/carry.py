@@ -15,13 +15,14 @@ made with another level or layout, or if the last complete reading is too long a
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from backupd.archive.deflate import Buffer, crc32
 from backupd.archive.lines import member_line, quoted
 from backupd.archive.previous import Previous
 from backupd.errors import ArchiveError, WrongPasswordError
@@ -41,6 +42,40 @@ class Carried(NamedTuple):
     number: int
     line: bytes
     """Its line for the new manifest."""
+    stored_crc32: int
+    """What its bytes must have, or they are damaged."""
+
+
+class RunCheck:
+    """Looks at the bytes of members one behind the other; `damaged` are not what they should be."""
+
+    def __init__(self, run: Sequence[Carried], lengths: Sequence[int]) -> None:
+        self.damaged: list[int] = []
+        """Their places in the run."""
+        self._expected = [carried.stored_crc32 for carried in run]
+        self._lengths = lengths
+        self._at = 0
+        self._left = lengths[0]
+        self._crc = 0
+
+    def __call__(self, data: Buffer) -> None:
+        """Look at the next bytes."""
+        view = memoryview(data)
+        while view:
+            part = view[: self._left]
+            view = view[len(part) :]
+            self._crc = crc32(part, self._crc)
+            self._left -= len(part)
+            if not self._left:
+                self._end_member()
+
+    def _end_member(self) -> None:
+        if self._crc != self._expected[self._at]:
+            self.damaged.append(self._at)
+        self._at += 1
+        self._crc = 0
+        if self._at < len(self._lengths):
+            self._left = self._lengths[self._at]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +119,10 @@ class Carrier:
         self._origin = f', "carried_from": {quoted(previous.head["archive"])}}}'.encode()
 
     def find(self, member: Member) -> Carried | None:
-        """Return where an unchanged member stands, or None if it must be read."""
+        """Return where an unchanged member stands, or None if it must be read.
+
+        Its bytes have not been looked at: a `RunCheck` does that while they are copied.
+        """
         if member.kind is MemberKind.DUMP or not member.inode:
             return None
         start = _start(member)
@@ -102,11 +140,9 @@ class Carrier:
         ):
             return None
         noted = rest.partition(_CHECKSUM)[2].partition(b",")[0].rstrip(b"}")
-        if self.previous.checksum(number) != int(noted or 0):
-            return None
         if b'"carried_from"' not in rest:
             line = line[:-1] + self._origin
-        return Carried(number, line)
+        return Carried(number, line, int(noted or 0))
 
     def _place(self, start: bytes) -> tuple[int, bytes] | None:
         """Look for a path's line: at the place that follows the last one, then in the index."""

@@ -13,6 +13,10 @@ _SEND_EVERY = 1 << 24
 _NO_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
+class UnreadableError(Exception):
+    """What was to be copied cannot be read; an error of writing is an OSError."""
+
+
 class Output(Protocol):
     """Where records go, one behind the other."""
 
@@ -23,8 +27,14 @@ class Output(Protocol):
         """Write all of it."""
         ...
 
-    def copy(self, source: BinaryIO, start: int, length: int) -> None:
-        """Write `length` bytes that stand in another file from `start`."""
+    def copy(
+        self, source: BinaryIO, start: int, length: int, check: Callable[[Buffer], None]
+    ) -> None:
+        """Write `length` bytes that stand in another file from `start`, and show them to `check`.
+
+        Raises:
+            UnreadableError: that file cannot be read; some of it may have been written.
+        """
         ...
 
     def mark(self) -> Callable[[], None]:
@@ -61,22 +71,37 @@ class FileOutput:
         if self.position - self._on_its_way > _SEND_EVERY:
             self._send()
 
-    def copy(self, source: BinaryIO, start: int, length: int) -> None:
+    def copy(
+        self, source: BinaryIO, start: int, length: int, check: Callable[[Buffer], None]
+    ) -> None:
         """Take over bytes of another file, which the kernel copies while they are hashed here."""
         if length < _COPY:
-            self._copy(source.fileno(), start, length, run=_at_once)
+            self._copy(source.fileno(), start, length, _at_once, check)
             return
         with ThreadPoolExecutor(1) as copier:
             for done in range(0, length, _COPY):
                 piece = min(length - done, _COPY)
-                self._copy(source.fileno(), start + done, piece, run=copier.submit)
+                self._copy(source.fileno(), start + done, piece, copier.submit, check)
 
-    def _copy(self, source: int, start: int, length: int, run: Callable[..., Future[int]]) -> None:
+    def _copy(
+        self,
+        source: int,
+        start: int,
+        length: int,
+        run: Callable[..., Future[int]],
+        check: Callable[[Buffer], None],
+    ) -> None:
+        try:
+            data = os.pread(source, length, start)
+        except OSError as error:
+            raise UnreadableError from error
+        if len(data) != length:
+            raise UnreadableError
         copying = run(self._copy_range, source, start, length)
-        data = os.pread(source, length, start)
         self._sha256.update(data)
-        if len(data) != length or copying.result() != length:
-            raise OSError(errno.EIO, "the previous archive became shorter meanwhile")
+        check(data)
+        if copying.result() != length:
+            raise UnreadableError
         self._advance(length)
 
     def _copy_range(self, source: int, start: int, length: int) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from backupd.archive.central import Entry, data_start, parse_central, record_places, seek_directory
 from backupd.archive.cipher import (
     CODE_BYTES,
     HEAD_BYTES,
@@ -26,16 +27,7 @@ from backupd.archive.cipher import (
 from backupd.archive.deflate import InflateError, crc32, inflater
 from backupd.archive.lines import LINE_END
 from backupd.archive.manifest import MANIFEST_PATH
-from backupd.archive.records import (
-    ENCRYPTED,
-    FAR,
-    Entry,
-    data_start,
-    parse_central,
-    placed,
-    record_places,
-    seek_directory,
-)
+from backupd.archive.records import ENCRYPTED, FAR, placed
 from backupd.archive.restore_text import RESTORE_PATH, SEALED_PATH
 from backupd.errors import ArchiveError
 
@@ -132,15 +124,9 @@ class Previous:
         start = self._offsets[first]
         return start, self._offsets[last + 1] - start
 
-    def checksum(self, number: int) -> int:
-        """Return the CRC-32 of what stands in a member's place."""
-        start, left = self.extent(number, number)
-        self.file.seek(start)
-        value = 0
-        while left and (block := self.file.read(min(left, _BLOCK))):
-            value = crc32(block, value)
-            left -= len(block)
-        return value
+    def lengths(self, first: int, last: int) -> list[int]:
+        """Return the lengths of these members' records."""
+        return [end - start for start, end in pairwise(self._offsets[first : last + 2])]
 
     def records(self, first: int, last: int) -> tuple[bytes, Sequence[int], Sequence[int]]:
         """Return central records, where each begins, and its offset from the first one's.

@@ -3,7 +3,8 @@
 import struct
 from pathlib import Path
 
-from backupd.archive.records import ENCRYPTED, parse_central, seek_directory
+from backupd.archive.central import parse_central, seek_directory
+from backupd.archive.records import ENCRYPTED
 from backupd.errors import ArchiveError
 
 

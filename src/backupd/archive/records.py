@@ -7,29 +7,26 @@ fields: 0x5455 "UT" (mtime in seconds), 0x7875 "ux" (owner). Owners stand in loc
 and NTFS times in the central directory only, where Info-ZIP and 7-Zip look for them.
 """
 
-import io
 import os
 import stat
 import struct
-from collections.abc import Iterator
 from datetime import datetime, tzinfo
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 STORED, DEFLATED = 0, 8
 ENCRYPTED, STREAMED, _UTF8_NAME = 0x1, 0x8, 0x800
 
 _LOCAL = struct.Struct("<4sHHHHHLLLHH")
-_CENTRAL = struct.Struct("<4sHHHHHHLLLHHHHHLL")
-_PLACE = struct.Struct("<4s24xHHH8xL")
+CENTRAL = struct.Struct("<4sHHHHHHLLLHHHHHLL")
 _DESCRIPTOR = struct.Struct("<4sLQQ")
-_END64 = struct.Struct("<4sQHHLLQQQQ")
-_END64_LOCATOR = struct.Struct("<4sLQL")
-_END = struct.Struct("<4sHHHHLLH")
+END64 = struct.Struct("<4sQHHLLQQQQ")
+END64_LOCATOR = struct.Struct("<4sLQL")
+END = struct.Struct("<4sHHHHLLH")
 _UT = struct.Struct("<HHBl")
 _NTFS = struct.Struct("<HHLHHQQQ")
 _UX = struct.Struct("<HHBBLBL")
 
-LOCAL_BYTES, CENTRAL_BYTES = _LOCAL.size, _CENTRAL.size
+LOCAL_BYTES, CENTRAL_BYTES = _LOCAL.size, CENTRAL.size
 OFFSET_AT = 42
 """Where a central record holds its local header's offset."""
 DESCRIPTOR_BYTES = _DESCRIPTOR.size
@@ -39,7 +36,7 @@ _PLAIN_VERSION, _ZIP64_VERSION, _AES_VERSION = 20, 45, 51
 _METHOD_AES = 99
 FAR = 0xFFFFFFFF
 """What stands in 32 bits whose true value is in the zip64 field."""
-_MANY = 0xFFFF
+MANY = 0xFFFF
 _NO_SIZES_YET = struct.pack("<HHQQ", 1, 16, 0, 0)
 _NTFS_EPOCH_NS = 11_644_473_600 * 1_000_000_000
 _MSDOS_DIRECTORY = 0x10
@@ -154,7 +151,7 @@ def central_record(
         compressed, size = min(compressed, FAR), min(size, FAR)
     flags |= STREAMED if streamed else 0
     fixed = (b"PK\1\2", _MADE_BY_UNIX, version, flags, method, time, date, crc, compressed, size)
-    return _CENTRAL.pack(*fixed, len(name), len(extra), 0, 0, 0, attributes, 0) + name + extra
+    return CENTRAL.pack(*fixed, len(name), len(extra), 0, 0, 0, attributes, 0) + name + extra
 
 
 def placed(record: bytes, offset: int) -> bytes:
@@ -166,7 +163,7 @@ def placed(record: bytes, offset: int) -> bytes:
     if before < FAR and offset < FAR:
         return bytes(moved)
     fields = record[CENTRAL_BYTES + name : CENTRAL_BYTES + name + extra]
-    others, far = _without_zip64(fields)
+    others, far = without_zip64(fields)
     if before == FAR:
         far = far[:-8]  # the offset comes last
     if offset >= FAR:
@@ -177,7 +174,7 @@ def placed(record: bytes, offset: int) -> bytes:
     return bytes(moved[: CENTRAL_BYTES + name]) + others + record[CENTRAL_BYTES + name + extra :]
 
 
-def _without_zip64(fields: bytes) -> tuple[bytes, bytes]:
+def without_zip64(fields: bytes) -> tuple[bytes, bytes]:
     """Split extra fields into all others and the zip64 field's values."""
     others, far, at = b"", b"", 0
     while at + 4 <= len(fields):
@@ -194,116 +191,11 @@ def _without_zip64(fields: bytes) -> tuple[bytes, bytes]:
 def end_of_directory(members: int, start: int, length: int) -> bytes:
     """Write what ends a ZIP whose central directory is `length` bytes at `start`."""
     ending = b""
-    if members >= _MANY or start >= FAR or length >= FAR:
+    if members >= MANY or start >= FAR or length >= FAR:
         versions = (_MADE_BY_UNIX, _ZIP64_VERSION)
-        ending += _END64.pack(
-            b"PK\6\6", _END64.size - 12, *versions, 0, 0, members, members, length, start
+        ending += END64.pack(
+            b"PK\6\6", END64.size - 12, *versions, 0, 0, members, members, length, start
         )
-        ending += _END64_LOCATOR.pack(b"PK\6\7", 0, start + length, 1)
-    count = min(members, _MANY)
-    return ending + _END.pack(b"PK\5\6", 0, 0, count, count, min(length, FAR), min(start, FAR), 0)
-
-
-class Entry(NamedTuple):
-    """A record of a central directory, read back."""
-
-    name: bytes
-    flags: int
-    method: int
-    crc: int
-    compressed: int
-    size: int
-    offset: int
-    record: bytes
-    """All of it, as it stands there."""
-
-
-def parse_central(directory: BinaryIO) -> Iterator[Entry]:
-    """Read central records one after the other until something else comes.
-
-    Raises:
-        ValueError: a record is cut short or contradicts itself.
-    """
-    while (fixed := directory.read(CENTRAL_BYTES))[:4] == b"PK\1\2":
-        try:
-            fields = _CENTRAL.unpack(fixed)
-            rest = directory.read(sum(fields[10:13]))
-            if len(rest) != sum(fields[10:13]):
-                raise ValueError("a record of the central directory is cut short")
-            extra = rest[fields[10] : fields[10] + fields[11]]
-            compressed, size, offset = _far_values(extra, fields[8], fields[9], fields[16])
-        except struct.error as error:
-            raise ValueError("a record of the central directory is damaged") from error
-        name = rest[: fields[10]]
-        yield Entry(name, fields[3], fields[4], fields[7], compressed, size, offset, fixed + rest)
-
-
-def record_places(directory: bytes) -> Iterator[tuple[int, int]]:
-    """Give where each record of a central directory begins, and the offset that it holds.
-
-    Raises:
-        ValueError: a record is cut short or contradicts itself.
-    """
-    at = 0
-    while at < len(directory) - CENTRAL_BYTES:
-        signature, name, extra, comment, offset = _PLACE.unpack_from(directory, at)
-        if signature != b"PK\1\2":
-            return
-        if offset == FAR:
-            offset = next(parse_central(io.BytesIO(directory[at:]))).offset
-        yield at, offset
-        at += CENTRAL_BYTES + name + extra + comment
-
-
-def _far_values(extra: bytes, compressed: int, size: int, offset: int) -> tuple[int, int, int]:
-    """Take from the zip64 field what did not fit into 32 bits (APPNOTE 4.5.3)."""
-    if FAR not in (compressed, size, offset):
-        return compressed, size, offset
-    _, far = _without_zip64(extra)
-    at, values = 0, []
-    for value in (size, compressed, offset):
-        if value == FAR:
-            (value,) = struct.unpack_from("<Q", far, at)  # noqa: PLW2901  (the true one)
-            at += 8
-        values.append(value)
-    size, compressed, offset = values
-    return compressed, size, offset
-
-
-def seek_directory(archive: BinaryIO) -> int:
-    """Go to the central directory and return how many records it has.
-
-    Raises:
-        ValueError: this is no ZIP, or its end is missing.
-    """
-    size = archive.seek(0, os.SEEK_END)
-    tail_start = archive.seek(max(0, size - _END.size - _MANY - _END64_LOCATOR.size))
-    tail = archive.read()
-    at = tail.rfind(b"PK\5\6")
-    if at < 0 or len(tail) - at < _END.size:
-        raise ValueError("it does not end as a ZIP does")
-    fields = _END.unpack_from(tail, at)
-    members, start = fields[4], fields[6]
-    if _MANY in fields[3:5] or FAR in fields[5:7]:
-        end64 = _END64_LOCATOR.unpack_from(tail, at - _END64_LOCATOR.size)[2]
-        archive.seek(end64)
-        values = _END64.unpack(archive.read(_END64.size))
-        members, start = values[7], values[9]
-    if start > tail_start + at:
-        raise ValueError("its central directory is not where it should be")
-    archive.seek(start)
-    return int(members)
-
-
-def data_start(archive: BinaryIO, entry: Entry) -> int:
-    """Return where a member's stored bytes begin.
-
-    Raises:
-        ValueError: its local header is not there.
-    """
-    archive.seek(entry.offset)
-    header = archive.read(LOCAL_BYTES)
-    if len(header) < LOCAL_BYTES or header[:4] != b"PK\3\4":
-        raise ValueError("a member is not where the directory says")
-    name, extra = struct.unpack_from("<HH", header, 26)
-    return entry.offset + LOCAL_BYTES + int(name) + int(extra)
+        ending += END64_LOCATOR.pack(b"PK\6\7", 0, start + length, 1)
+    count = min(members, MANY)
+    return ending + END.pack(b"PK\5\6", 0, 0, count, count, min(length, FAR), min(start, FAR), 0)

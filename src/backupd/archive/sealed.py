@@ -5,13 +5,12 @@ can read and that tells nothing but how to open it. One key is derived for every
 authentication code covers everything, and since the cipher can start anywhere, so can a reader.
 """
 
-import errno
 from collections.abc import Callable
 from typing import BinaryIO
 
 from backupd.archive.cipher import OVERHEAD_BYTES, SALT_BYTES, Encrypter, aes_extra
 from backupd.archive.encoding import Encoder, own_reading, walked
-from backupd.archive.output import Buffer, Output
+from backupd.archive.output import Buffer, Output, UnreadableError
 from backupd.archive.records import (
     STORED,
     central_record,
@@ -60,15 +59,21 @@ class SealedOutput:
         self._output.write(self._encrypter.update(data))
         self.position += len(data)
 
-    def copy(self, source: BinaryIO, start: int, length: int) -> None:
+    def copy(
+        self, source: BinaryIO, start: int, length: int, check: Callable[[Buffer], None]
+    ) -> None:
         """Encrypt and write `length` bytes that stand in another file from `start`."""
-        source.seek(start)
         while length:
-            data = source.read(min(length, _BLOCK))
+            try:
+                source.seek(start)
+                data = source.read(min(length, _BLOCK))
+            except OSError as error:
+                raise UnreadableError from error
             if not data:
-                raise OSError(errno.EIO, "the previous archive became shorter meanwhile")
+                raise UnreadableError
+            check(data)
             self.write(data)
-            length -= len(data)
+            start, length = start + len(data), length - len(data)
 
     def mark(self) -> Callable[[], None]:
         """Return a function that takes back all that is written from here on."""
