@@ -1,16 +1,15 @@
 """Wire the doctor: which checkups a backup set's settings call for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 
 from backupd import care
+from backupd.database_wiring import server_source, sqlite_path
 from backupd.diagnosis import Diagnosis, bad, doubtful, good
 from backupd.operations.doctor import Checkup, probe
 from backupd.operations.host import (
     look_at_clock,
     look_at_directory,
-    look_at_program,
     look_at_sqlite,
     look_at_tree,
     look_at_unit,
@@ -18,13 +17,6 @@ from backupd.operations.host import (
 from backupd.settings.places import Database, LocalDestination
 from backupd.wiring import App
 from backupd.words import age, plural
-
-_PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "postgresql": ("pg_dump",),
-    "mysql": ("mysqldump",),
-    "mariadb": ("mariadb-dump", "mysqldump"),
-    "mongodb": ("mongodump",),
-}
 
 
 def checkups(app: App) -> list[tuple[str, Checkup]]:
@@ -36,7 +28,7 @@ def checkups(app: App) -> list[tuple[str, Checkup]]:
         ("spool", partial(look_at_directory, "spool", app.spool, "BACKUP_SPOOL")),
         ("source files", partial(look_at_tree, app.root, settings.source.include or (".",))),
         *(
-            (f"database {name}", partial(_database, app.root, name, section))
+            (f"database {name}", partial(_database, app, name, section))
             for name, section in settings.databases.items()
         ),
         *(
@@ -69,12 +61,14 @@ def _settings(app: App) -> Iterable[Diagnosis]:
         yield good("settings", f"No mistakes in {where}.")
 
 
-def _database(root: Path, name: str, section: Database) -> Iterable[Diagnosis]:
-    kind, _, rest = section.url.get_secret_value().partition("://")
-    if kind == "sqlite":
-        return look_at_sqlite(name, root / rest.removeprefix("/").partition("?")[0])
-    programs = (str(section.program),) if section.program else _PROGRAMS[kind]
-    return look_at_program(name, programs)
+def _database(app: App, name: str, section: Database) -> Iterable[Diagnosis]:
+    path = sqlite_path(section, app.root)
+    if path is not None:
+        yield from look_at_sqlite(name, path)
+        return
+    subject = f"database {name}"
+    for sentence, hint in server_source(name, section, app.clock.now(), app.zone).examine():
+        yield doubtful(subject, sentence, hint) if hint else good(subject, sentence)
 
 
 def _off_site(app: App) -> Iterable[Diagnosis]:

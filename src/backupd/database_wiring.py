@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from backupd.operations.backup import DatabaseSource
@@ -13,6 +14,11 @@ from backupd.sources.dispensable import Dispensable
 from backupd.sources.dump import Compression
 from backupd.sources.tables import TableSelection
 
+if TYPE_CHECKING:
+    from backupd.sources.mongodb import MongodbDatabase
+    from backupd.sources.mysql import MysqlDatabase
+    from backupd.sources.postgres import PostgresDatabase
+
 _TIME_LIMIT = 6 * 3600.0
 _LOCK_TIMEOUT = 60.0
 
@@ -22,8 +28,9 @@ def database_source(name: str, section: Database, root: Path, zone: ZoneInfo) ->
 
     def source(when: datetime, scratch: Path) -> Source:
         path = sqlite_path(section, root)
+        made: Source
         if path is None:
-            made = _server_source(name, section, when, zone)
+            made = server_source(name, section, when, zone)
         else:
             from backupd.sources.sqlite import SqliteDatabase  # noqa: PLC0415
 
@@ -54,7 +61,10 @@ def database_address(section: Database) -> DatabaseAddress:
     return replace(address, password=section.password.get_secret_value())
 
 
-def _server_source(name: str, section: Database, when: datetime, zone: ZoneInfo) -> Source:
+def server_source(
+    name: str, section: Database, when: datetime, zone: ZoneInfo
+) -> "PostgresDatabase | MysqlDatabase | MongodbDatabase":
+    """Make the source of a database on a server."""
     # Each driver is imported only where its kind of database is set.
     address = database_address(section)
     access = DatabaseAccess(

@@ -55,18 +55,6 @@ def look_at_sqlite(name: str, path: Path) -> Iterable[Diagnosis]:
         yield good(subject, f"{path} can be read.")
 
 
-def look_at_program(name: str, programs: Sequence[str]) -> Iterable[Diagnosis]:
-    """See whether one of the programs that can dump a database is installed."""
-    subject = f"database {name}"
-    found = next(filter(None, map(shutil.which, programs)), None)
-    if found is None:
-        setting = f"BACKUP_DATABASES__{name.upper()}__PROGRAM"
-        hint = f"Install the database's client programs, or set {setting}."
-        yield bad(subject, f"There is no {' or '.join(programs)}.", hint)
-    else:
-        yield good(subject, f"It is dumped by {found}.")
-
-
 def look_at_clock() -> Iterable[Diagnosis]:
     """See whether the clock is set from the network, as far as systemd knows."""
     answer = _asked("timedatectl", "show", "--property=NTPSynchronized", "--value")

@@ -160,3 +160,21 @@ def test_a_full_spool_leaves_no_backup(ready: Program, tmp_path: Path) -> None:
         assert "No space left on device" in refused(ready("run"), ready)
     finally:
         subprocess.run(("umount", spool), check=True)
+
+
+def test_the_doctor_tries_the_connection_and_the_rights(
+    ready: Program, shop: RunningServer
+) -> None:
+    shop.sql("CREATE USER reader PASSWORD 'x';")
+    try:
+        ready.set(
+            DATABASES__POOR__URL=shop.url("app", "reader", "x"),
+            DATABASES__AWAY__URL="mysql://u@127.0.0.1:1/shop",
+        )
+        said = ready("doctor").out
+    finally:
+        shop.sql("DROP USER reader;")
+    assert "The database 'app' on PostgreSQL" in said
+    assert "tables to dump, all of which may be read" in said
+    assert "The user may not read everything in the database 'app'" in said
+    assert "Can't connect to" in said
