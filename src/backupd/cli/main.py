@@ -9,13 +9,16 @@ import click
 from backupd import __version__
 from backupd.cli.clean import clean, pin, unpin
 from backupd.cli.config import config
+from backupd.cli.daemon import daemon
 from backupd.cli.doctor import doctor
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.listing import list_
 from backupd.cli.monitor import monitor
 from backupd.cli.render import print_json
 from backupd.cli.run import run
+from backupd.cli.schedule import schedule
 from backupd.errors import BackupdError, Interrupted
+from backupd.ownership import hand_back
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,7 +34,7 @@ def cli(context: click.Context) -> None:
     context.ensure_object(Invocation)
 
 
-for command in (run, list_, clean, pin, unpin, monitor, doctor, config):
+for command in (daemon, run, list_, clean, pin, unpin, monitor, schedule, doctor, config):
     cli.add_command(command)
 
 
@@ -52,11 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = 1
     except Exception as error:  # noqa: BLE001  (the last one to see it)
         code = _bug(invocation, error)
+    if invocation.state is not None:
+        hand_back(invocation.state)
     sys.exit(code or 0)
 
 
 def _fail(invocation: Invocation, error: BackupdError) -> int:
     """Say what went wrong and what to do."""
+    if invocation.told:
+        return error.exit_code
     message, hint = invocation.clean(str(error)), invocation.clean(error.hint)
     if invocation.json:
         lines = message.splitlines()

@@ -18,6 +18,7 @@ from backupd.events import (
     OperationEnded,
     OperationFailed,
     OperationStarted,
+    RunsMissed,
 )
 from backupd.health import MonitorReport
 from backupd.model import BackupReport, Outcome
@@ -149,3 +150,14 @@ def _(event: CopyEnded) -> None:
 @_logged.register
 def _(event: LeftoversSwept) -> None:
     _log.info("swept what a dead run left", where=event.where, names=list(event.names))
+
+
+@_logged.register
+def _(event: RunsMissed) -> None:
+    _log.warning(
+        f"{event.operation} was missed",
+        operation=event.operation,
+        count=event.count,
+        first=event.first.isoformat(),
+        last=event.last.isoformat(),
+    )
