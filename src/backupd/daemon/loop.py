@@ -175,6 +175,7 @@ class Daemon:
             for change in changed:
                 _log.info(f"changed: {change}")
             _log.info("settings read anew", changed=len(changed))
+            self.scheduler.forecast(old)
         self._told_at = float("-inf")
         self.systemd.ready()
         return self._mistakes

@@ -8,6 +8,7 @@ import structlog
 
 from backupd.cron import parse_schedule
 from backupd.daemon.diary import Diary
+from backupd.daemon.forecast import warn_of_removals
 from backupd.daemon.operation import PROGRAM, OperationProcess, start
 from backupd.daemon.schedule import OPERATIONS, Agenda, Past, Timetable, Wanted, agenda
 from backupd.errors import BackupdError
@@ -69,6 +70,10 @@ class Scheduler:
         self.app, self.timetable, self.diary = app, timetable, diary
         self._observe = self._observers(app)
         self._nothing_before = None
+
+    def forecast(self, old: App) -> None:
+        """Warn if the settings that are followed now would remove more than the old ones."""
+        warn_of_removals(old.loaded, self.app.loaded, self._process, self._program)
 
     @property
     def stall_limit(self) -> float:
