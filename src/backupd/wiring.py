@@ -1,28 +1,30 @@
 """Settings → App: the only module that knows every concrete class."""
 
 import os
-import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
+from backupd.archive.writer import Making
 from backupd.catalog import Catalog, Known
 from backupd.channels import Channels
 from backupd.clock import SystemClock
 from backupd.database_wiring import database_source, sqlite_path
-from backupd.errors import UnknownNameError
+from backupd.errors import DestinationError, UnknownNameError
 from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord
 from backupd.lock import SetLock
 from backupd.logs import Redactor
-from backupd.model import Backup, Condition, Scope
-from backupd.operations.backup import TakeBackup
+from backupd.model import Backup, Compression, Condition, Scope
+from backupd.operations.backup import PREVIOUS, TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
+from backupd.operations.request import BackupRequest
 from backupd.places import Places
 from backupd.policies import retention_policy
 from backupd.ports import Clock, Destination, Observer, Source
@@ -31,36 +33,13 @@ from backupd.settings import Loaded
 from backupd.settings.places import LocalDestination, S3Destination
 from backupd.settings.schema import Destination as DestinationSettings
 from backupd.spool import Spool
+from backupd.surroundings import name_after, secrets, state_directory, system_zone
 
 _OF_RESTORES = (".backupd-restore-*/", ".backupd-*.partial")
 """What a restore that was killed may have left in the tree."""
 
 if TYPE_CHECKING:
     from backupd.operations.status import Status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupRequest:
-    """What one backup is asked for, beyond the settings."""
-
-    only_db: bool = False
-    only_files: bool = False
-    databases: tuple[str, ...] = ()
-    """Only these; empty: all."""
-    only_to: tuple[str, ...] = ()
-    """Only these destinations; empty: all."""
-    exclude: tuple[str, ...] = ()
-    """More gitignore patterns to leave out."""
-    suffix: str = ""
-
-    @property
-    def scope(self) -> Scope:
-        """How much of the set it takes."""
-        if self.databases or self.exclude:
-            return Scope.SELECTED
-        if self.only_db:
-            return Scope.ONLY_DB
-        return Scope.ONLY_FILES if self.only_files else Scope.FULL
 
 
 class App:
@@ -73,14 +52,14 @@ class App:
         self.settings = loaded.settings
         self.clock = clock or SystemClock()
         self.root = Path(os.path.abspath(self.settings.source.root))  # noqa: PTH100  (links stay)
-        self.set_name = self.settings.name or _name_after(self.root)
-        self.zone = self.settings.timezone or _system_zone()
-        base = _state_directory(process)
+        self.set_name = self.settings.name or name_after(self.root)
+        self.zone = self.settings.timezone or system_zone()
+        base = state_directory(process)
         self.state = base / self.set_name
         self.spool = self.settings.spool or self.state / "spool"
         self.history = History(self.state / "history.sqlite")
         self.lock = SetLock(self.state / "lock")
-        self.redactor = Redactor(_secrets(self.settings))
+        self.redactor = Redactor(secrets(self.settings))
         self.channels = Channels(
             settings=self.settings,
             set_name=self.set_name,
@@ -179,6 +158,34 @@ class App:
             stopping=self._stopping,
         )
 
+    def _making(self, request: BackupRequest) -> Making:
+        return Making(
+            compression=Compression(self.settings.compression),
+            hide_names=self.settings.encryption.hide_names,
+            previous=None if request.full else self._previous(),
+            full_every=timedelta(days=self.settings.full_every_days),
+        )
+
+    def _local_places(self) -> dict[str, LocalDestination]:
+        return {
+            name: place
+            for name, place in self._places.items()
+            if isinstance(place, LocalDestination)
+        }
+
+    def _previous(self) -> Path | None:
+        """Find the newest full archive on this machine, for unchanged members to come from."""
+        found = []
+        for each in self.deliveries(tuple(self._local_places())):
+            with suppress(DestinationError):
+                backups = self.catalog(each.at_once, self.set_name).backups()
+                folder = self._local_places()[each.destination.name].path
+                full = (backup for backup in backups if backup.scope is Scope.FULL)
+                found += [(backup.created_at, folder / backup.key) for backup in islice(full, 1)]
+        kept = self.spool / PREVIOUS
+        newest = max(found, default=(None, kept if kept.exists() else None))
+        return newest[1]
+
     def _wanted(self, backups: Sequence[Backup]) -> set[str]:
         """Say which of these backups retention would keep."""
         policy = retention_policy(self.settings, self.zone)
@@ -209,6 +216,8 @@ class App:
             delivering=self.deliver(request.only_to),
             scope=request.scope,
             password=_plain(self.settings.archive_password),
+            making=self._making(request),
+            keeps_last=self.settings.spool_keep_last and not self._local_places(),
             suffix=request.suffix,
             bytes_expected=int(last.facts.get("bytes", 0)) if last else 0,
         )
@@ -277,39 +286,3 @@ def _refuse_unknown(what: str, asked: Sequence[str], known: Mapping[str, object]
 
 def _plain(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret is not None else None
-
-
-def _name_after(root: Path) -> str:
-    """Name a set after its root's last directory, as far as a set can be named so."""
-    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).strip("-._")
-    return cleaned[:100] or "backup"
-
-
-def _system_zone() -> ZoneInfo:
-    import tzlocal  # noqa: PLC0415  (only where no zone is set)
-
-    return ZoneInfo(tzlocal.get_localzone_name() or "UTC")
-
-
-def _state_directory(process: Mapping[str, str]) -> Path:
-    """Find where state is kept: systemd's StateDirectory, else the user's or the system's."""
-    if given := process.get("STATE_DIRECTORY"):
-        return Path(given.partition(":")[0])
-    if os.geteuid() == 0:
-        return Path("/var/lib/backupd")
-    home = process.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "backupd"
-
-
-def _secrets(section: BaseModel) -> Iterator[str]:
-    """Give every secret text in the settings, and the passwords within addresses."""
-    for key in type(section).model_fields:
-        value = getattr(section, key)
-        for each in value.values() if isinstance(value, dict) else [value]:
-            if isinstance(each, BaseModel):
-                yield from _secrets(each)
-            elif isinstance(each, SecretStr):
-                text = each.get_secret_value()
-                yield text
-                if match := re.search(r"://[^/@]*:([^/]*)@", text):
-                    yield match[1]

@@ -164,6 +164,31 @@ def test_quiet_says_nothing_and_verbose_logs_every_step(program: Program) -> Non
     assert "delivered" in verbose.err
 
 
+def carried(program: Program, *more: str) -> tuple[int, int]:
+    report = json.loads(program("run", "--json", *more).out)
+    return report["archive"]["carried"], report["archive"]["members"]
+
+
+def test_what_did_not_change_is_carried_over_unless_all_is_asked_for(program: Program) -> None:
+    """Files that were written to just before the first run are not: hence some that are older."""
+    program.set(SOURCE__INCLUDE=str(Path(json.__file__).parent), SOURCE__EXCLUDE="__pycache__")
+    first, (again, members), (full, _) = (
+        carried(program),
+        carried(program),
+        carried(program, "--full"),
+    )
+    assert first[0] == 0
+    assert again > members // 2
+    assert full == 0
+
+
+def test_names_are_hidden_when_asked_for(program: Program) -> None:
+    program.set(ARCHIVE_PASSWORD="hunter2hunter2", ENCRYPTION__HIDE_NAMES="yes")
+    assert program("run").code == 0
+    assert member_names(program) == ["contents.zip", "RESTORE.txt"]
+    assert program("verify", "latest").code == 0
+
+
 def test_no_settings_at_all_back_up_the_current_directory(program: Program) -> None:
     environment = {**program.environment, "BACKUPD_ENV_FILE": ""}
     command = program.command("run")

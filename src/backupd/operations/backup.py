@@ -4,13 +4,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from backupd import __version__
-from backupd.archive.writer import build_archive
+from backupd.archive.writer import Making, build_archive
 from backupd.errors import ArchiveError, DestinationError, SourceError
 from backupd.events import (
     ArchiveBuilt,
@@ -27,6 +27,8 @@ from backupd.ports import Clock, Observer, Source
 
 _PARTIAL = ".partial"
 _SCRATCH = "scratch"
+PREVIOUS = "previous"
+"""The newest archive in the spool, where it is kept for the next one."""
 
 DatabaseSource = Callable[[datetime, Path], Source]
 """Makes a database's source for a run: its moment, and a scratch directory to copy into."""
@@ -44,6 +46,10 @@ class TakeBackup:
     delivering: Deliver
     scope: Scope = Scope.FULL
     password: str | None = None
+    making: Making = field(default_factory=Making)
+    """How the archive is made, and from which one unchanged members are carried over."""
+    keeps_last: bool = False
+    """Whether the archive stays in the spool for the next one to carry members over from."""
     suffix: str = ""
     bytes_expected: int = 0
     """The size of the last archive: so much must be free in the spool."""
@@ -65,6 +71,8 @@ class TakeBackup:
         with self._spool(observe) as scratch:
             archive = self._build(observe, started_at, scratch)
         observe(ArchiveBuilt(archive=archive))
+        if self.keeps_last and self.scope is Scope.FULL:
+            _keep(archive.path, self.spool / PREVIOUS)
         delivered = replace(self.delivering, fresh=archive.name).run(observe)
         return BackupReport(
             archive=archive,
@@ -125,6 +133,7 @@ class TakeBackup:
                 header,
                 password=self.password,
                 omissions=omissions,
+                making=self.making,
                 on_progress=_zipping(observe, total),
             )
             _refuse_empty(archive)
@@ -180,6 +189,17 @@ def _zipping(observe: Observer, total: int) -> Callable[[int], None]:
         observe(Progressed(phase="zipping", done=done, total=total))
 
     return on_progress
+
+
+def _keep(archive: Path, previous: Path) -> None:
+    """Keep the archive under another name, which costs nothing until the first name is gone."""
+    beside = previous.with_suffix(_PARTIAL)
+    try:
+        beside.unlink(missing_ok=True)
+        beside.hardlink_to(archive)
+        beside.replace(previous)
+    except OSError:
+        previous.unlink(missing_ok=True)  # the next backup reads everything
 
 
 def _published(partial: Path, target: Path) -> Path:

@@ -117,6 +117,7 @@ NoneWhenEmpty = BeforeValidator(_none_when_empty)
 OptionalCount = Annotated[Count | None, NoneWhenEmpty]
 Secret = SecretStr
 DatabasePassword = Annotated[SecretStr, AfterValidator(_valid_password)]
+Compression = Literal["fast", "balanced", "small"]
 Language = Literal["en", "fr"]
 LogFormat = Literal["auto", "journal", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -21,6 +21,14 @@ from backupd.sources.database_url import kind_of
 from backupd.sources.options import checked_options, checked_tables
 
 
+class Encryption(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """How an archive with a password is encrypted."""
+
+    hide_names: bool = False
+    """Encrypt the archive as one member of an outer ZIP: names are hidden, 7-Zip opens it in two
+    steps."""
+
+
 class Source(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """The file tree."""
 

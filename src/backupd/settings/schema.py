@@ -10,8 +10,24 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from backupd.settings.kinds import AbsolutePath, Language, LogFormat, LogLevel, Secret, SetName
-from backupd.settings.places import Aws, Database, LocalDestination, S3Destination, SftpDestination
+from backupd.settings.kinds import (
+    AbsolutePath,
+    Compression,
+    Language,
+    LogFormat,
+    LogLevel,
+    Positive,
+    Secret,
+    SetName,
+)
+from backupd.settings.places import (
+    Aws,
+    Database,
+    Encryption,
+    LocalDestination,
+    S3Destination,
+    SftpDestination,
+)
 from backupd.settings.places import Source as SourceSection
 from backupd.settings.rules import Monitor, Restore, Retention, Retry, Schedule
 from backupd.settings.telling import Mail, Metrics, Notify
@@ -44,6 +60,13 @@ class Settings(BaseSettings):
     spool: AbsolutePath | None = None
     """Where archives are built, and kept until every destination has them. Default: in the state
     directory. On the file system of a local destination it costs nothing."""
+    spool_keep_last: bool = True
+    """Where no destination is local, keep the newest archive in the spool: unchanged files are
+    carried over from it."""
+    compression: Compression = "fast"
+    """How hard members are deflated: fast, balanced or small."""
+    full_every_days: Positive = 30
+    """After so many days every file is read and compressed anew, changed or not."""
     log_format: LogFormat = "auto"
     """How the log is written: auto (the journal under systemd, lines elsewhere), journal, console
     or json."""
@@ -52,6 +75,7 @@ class Settings(BaseSettings):
     language: Language = "en"
     """The language of messages for people: en or fr."""
 
+    encryption: Encryption = Encryption()
     source: SourceSection = SourceSection()
     databases: dict[str, Database] = Field(default_factory=dict)
     destinations: dict[str, Destination] = Field(default_factory=dict)
