@@ -1,4 +1,4 @@
-"""Draws results.json as an SVG of bars: benchmarks/chart.py RESULTS SUITE > chart.svg."""
+"""Draws results.json as an SVG of bars: benchmarks/chart.py RESULTS SUITE wall|cpu > FILE.svg."""
 
 import json
 import statistics
@@ -9,9 +9,9 @@ from pathlib import Path
 ROW, LEFT, WIDTH, RIGHT = 26, 190, 420, 90
 
 
-def chart(results: list[dict[str, object]], suite: str) -> str:
-    """Return the chart of one suite: seconds by tool, the quickest first."""
-    rows = [(str(row["tool"]), row["wall"]) for row in results if row["suite"] == suite]
+def chart(results: list[dict[str, object]], suite: str, what: str) -> str:
+    """Return the chart of one suite: seconds by tool, the least first."""
+    rows = [(str(row["tool"]), row[what]) for row in results if row["suite"] == suite]
     walls = [(tool, statistics.median(wall)) for tool, wall in rows if isinstance(wall, list)]
     walls.sort(key=lambda row: row[1])
     longest = max(wall for _, wall in walls)
@@ -19,7 +19,7 @@ def chart(results: list[dict[str, object]], suite: str) -> str:
     start = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + RIGHT}" '
         f'height="{height}" font-family="sans-serif" font-size="13" role="img" '
-        f'aria-label="Seconds by tool, {escape(suite)}">'
+        f'aria-label="{escape(what)} seconds by tool, {escape(suite)}">'
     )
     lines = [start, '<rect width="100%" height="100%" fill="#ffffff"/>']
     for number, (tool, wall) in enumerate(walls):
@@ -36,4 +36,4 @@ def chart(results: list[dict[str, object]], suite: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(chart(json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]))
+    sys.stdout.write(chart(json.loads(Path(sys.argv[1]).read_text()), *sys.argv[2:4]))
