@@ -107,7 +107,10 @@ def seek_directory(archive: BinaryIO) -> int:
     if MANY in fields[3:5] or FAR in fields[5:7]:
         end64 = END64_LOCATOR.unpack_from(tail, at - END64_LOCATOR.size)[2]
         archive.seek(end64)
-        values = END64.unpack(archive.read(END64.size))
+        ending = archive.read(END64.size)
+        if len(ending) < END64.size:
+            raise ValueError("its end speaks of another one that is not there")
+        values = END64.unpack(ending)
         members, start = values[7], values[9]
     if start > tail_start + at:
         raise ValueError("its central directory is not where it should be")
