@@ -1,99 +1,60 @@
 """Reports taken apart: what is wrong, under which key, and what else was looked at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from backupd.accounts import account_of_missed
+from backupd.caution import Objection, Refusal
+from backupd.cleaning import Cleaning, CleanReport, FailedRemoval
 from backupd.events import Report
 from backupd.findings import found_in
+from backupd.health import Check, Finding, Health, MonitorReport
 from backupd.history import History
-from backupd.model import Outcome
+from backupd.model import Backup, BackupReport, DeliveryReport, Outcome
 from backupd.notices import Memory, Policy, Topic, decide
 from backupd.observers.record import Recorder
 from backupd.problems import Cause
-from fakes.accounts import MOMENT, ended
+from backupd.reports import Flaw, Proof, ProofReport
+from fakes.accounts import MOMENT, backed_up, ended
 from fakes.accounts import Report as Plain
 
-FAILED = Outcome.FAILED
+
+def finding(check: Check) -> Finding:
+    return Finding(check=check, message="It is wrong.", hint="Look.")
 
 
-@dataclass(frozen=True)
-class Finding:
-    check: str
-    message: str = "It is wrong."
-    hint: str = "Look."
+def health(
+    destination: str, findings: Sequence[Finding] = (), set_name: str = "shop", count: int = 5
+) -> Health:
+    backup = Backup(
+        set_name=set_name, destination=destination, key="k.zip", created_at=MOMENT, size=45
+    )
+    return Health(
+        set_name=set_name,
+        destination=destination,
+        count=count,
+        total_bytes=count * 45,
+        newest=backup if count else None,
+        oldest=backup if count else None,
+        findings=tuple(findings),
+    )
 
 
-@dataclass(frozen=True)
-class Newest:
-    created_at: datetime = MOMENT
+def objection(refusal: Refusal) -> Objection:
+    return Objection(refusal=refusal, message="It looks like an accident.", hint="Look.")
 
 
-@dataclass(frozen=True)
-class Health:
-    destination: str
-    findings: Sequence[Finding] = ()
-    set_name: str = "shop"
-    count: int = 5
-    total_bytes: int = 225
-    newest: Newest | None = field(default_factory=Newest)
+def not_removed(error: str) -> FailedRemoval:
+    backup = Backup(set_name="shop", destination="c", key="k.zip", created_at=MOMENT, size=45)
+    return FailedRemoval(backup=backup, error=error, hint="Look.")
 
 
-@dataclass(frozen=True)
-class HealthReport:
-    healths: Sequence[Health]
-    outcome: Outcome = FAILED
-
-
-@dataclass(frozen=True)
-class Failure:
-    error: str
-    hint: str = "Look."
-
-
-@dataclass(frozen=True)
-class Objection:
-    refusal: str
-    message: str = "It looks like an accident."
-    hint: str = "Look."
-
-
-@dataclass(frozen=True)
-class Cleaning:
-    destination: str
-    error: str = ""
-    hint: str = ""
-    objections: Sequence[Objection] = ()
-    failed: Sequence[Failure] = ()
-
-
-@dataclass(frozen=True)
-class CleanReport:
-    destinations: Sequence[Cleaning]
-    outcome: Outcome = FAILED
-
-
-@dataclass(frozen=True)
-class Flaw:
-    what: str
-    path: str = ""
-
-
-@dataclass(frozen=True)
-class Proof:
-    destination: str
-    key: str = "shop-1.zip"
-    error: str = ""
-    hint: str = ""
-    flaws: Sequence[Flaw] = ()
-
-
-@dataclass(frozen=True)
-class ProofReport:
-    proofs: Sequence[Proof]
-    outcome: Outcome = FAILED
+def proof(destination: str, key: str = "shop-1.zip", *flaws: Flaw, error: str = "") -> Proof:
+    return Proof(
+        destination=destination, key=key, at=MOMENT, seconds=1, flaws=flaws, error=error, hint=""
+    )
 
 
 def keys(report: Report, operation: str) -> dict[str, Cause]:
@@ -102,8 +63,8 @@ def keys(report: Report, operation: str) -> dict[str, Cause]:
 
 
 def test_each_finding_is_a_problem_of_its_own_and_a_dead_destination_is_down() -> None:
-    findings = [Finding("reachable"), Finding("age"), Finding("shrunk")]
-    report = HealthReport([Health("local"), Health("offsite", findings)])
+    findings = [finding(Check.REACHABLE), finding(Check.AGE), finding(Check.SHRUNK)]
+    report = MonitorReport(healths=(health("local"), health("offsite", findings)))
     assert keys(report, "monitor") == {
         "monitor:offsite/shop:reachable": Cause.DOWN,
         "monitor:offsite/shop:age": Cause.STALE,
@@ -118,20 +79,22 @@ def test_each_finding_is_a_problem_of_its_own_and_a_dead_destination_is_down() -
 
 
 def test_another_set_on_the_same_destination_is_named() -> None:
-    report = HealthReport([Health("local", [Finding("age")], set_name="other")])
+    report = MonitorReport(healths=(health("local", [finding(Check.AGE)], "other"),))
     found = found_in(report, "monitor", "shop")
     assert found.rows[0].destination == "local (other)"
     assert found.checked == ("monitor:*", "monitor:local/other")
 
 
 def test_a_clean_tells_dead_destinations_refusals_and_what_could_not_be_removed() -> None:
+    refused = (objection(Refusal.TOO_MANY), objection(Refusal.FAILING_BACKUPS))
+    left = (not_removed("It is locked."), not_removed("So is this."))
     report = CleanReport(
-        [
-            Cleaning("a", error="It is down."),
-            Cleaning("b", objections=[Objection("too-many"), Objection("failing-backups")]),
-            Cleaning("c", failed=[Failure("It is locked."), Failure("So is this.")]),
-            Cleaning("d"),
-        ]
+        destinations=(
+            Cleaning(destination="a", error="It is down."),
+            Cleaning(destination="b", objections=refused),
+            Cleaning(destination="c", failed=left),
+            Cleaning(destination="d"),
+        )
     )
     assert keys(report, "clean") == {
         "clean:a:reachable": Cause.DOWN,
@@ -142,13 +105,13 @@ def test_a_clean_tells_dead_destinations_refusals_and_what_could_not_be_removed(
 
 
 def test_a_proof_tells_damage_and_what_could_not_be_read() -> None:
-    report = ProofReport(
-        [
-            Proof("a", flaws=[Flaw("its bytes are others", "app/x.php"), Flaw("y"), Flaw("z")]),
-            Proof("b", error="It is down."),
-            Proof("c"),
-        ]
+    flaws = (
+        Flaw(what="its bytes are others", path="app/x.php"),
+        Flaw(what="y"),
+        Flaw(what="z"),
     )
+    damaged = proof("a", "shop-1.zip", *flaws)
+    report = ProofReport(proofs=(damaged, proof("b", error="It is down."), proof("c")))
     assert keys(report, "verify") == {
         "verify:a:shop-1.zip": Cause.OWN,
         "verify:b:shop-1.zip": Cause.STALE,
@@ -158,9 +121,23 @@ def test_a_proof_tells_damage_and_what_could_not_be_read() -> None:
 
 
 def test_a_good_drill_of_a_newer_backup_ends_what_was_wrong_with_an_older_one() -> None:
-    bad = found_in(ProofReport([Proof("a", flaws=[Flaw("x")])]), "drill", "shop")
-    good = found_in(ProofReport([Proof("a", key="shop-2.zip")]), "drill", "shop")
+    bad = found_in(ProofReport(proofs=(proof("a", "shop-1.zip", Flaw(what="x")),)), "drill", "shop")
+    good = found_in(ProofReport(proofs=(proof("a", "shop-2.zip"),)), "drill", "shop")
     assert bad.problems[0].key in good.checked
+
+
+def test_a_late_delivery_that_fails_is_a_problem_of_its_destination_once() -> None:
+    event = backed_up(down=["offsite"])
+    assert isinstance(event.report, BackupReport)
+    late = replace(event.report, late=event.report.copies)
+    assert keys(late, "backup") == {"copy:offsite": Cause.DOWN}
+    assert [row.good for row in found_in(late, "backup", "shop").rows] == [True, False]
+    delivered = DeliveryReport(copies=event.report.copies, finished_at=MOMENT)
+    assert keys(delivered, "deliver") == {"copy:offsite": Cause.DOWN}
+    made = DeliveryReport(
+        copies=tuple(copy for copy in event.report.copies if copy.succeeded), finished_at=MOMENT
+    )
+    assert found_in(made, "deliver", "shop").checked == ("copy:local",)
 
 
 def test_a_report_of_another_shape_is_as_good_as_its_outcome() -> None:
@@ -170,12 +147,12 @@ def test_a_report_of_another_shape_is_as_good_as_its_outcome() -> None:
 
 def test_what_a_health_check_saw_is_kept(tmp_path: Path) -> None:
     history = History(tmp_path / "history.sqlite")
-    report = HealthReport(
-        [
-            Health("local"),
-            Health("offsite", [Finding("reachable")], count=0, newest=None),
-            Health("local", set_name="other", count=99),
-        ]
+    report = MonitorReport(
+        healths=(
+            health("local"),
+            health("offsite", [finding(Check.REACHABLE)], count=0),
+            health("local", set_name="other", count=99),
+        )
     )
     Recorder(history)(replace(ended(MOMENT, "monitor"), report=report))
     seen = history.sightings()

@@ -1,17 +1,14 @@
-"""What a report says is wrong, what it says is well, and how it came out at each destination.
-
-Reports are known by their shape: whatever has `healths` tells of health, whatever has `proofs`
-tells of backups that were read back.
-"""
+"""What a report says is wrong, what it says is well, and how it came out at each destination."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol, runtime_checkable
 
+from backupd.cleaning import Cleaning, CleanReport
 from backupd.events import Report
-from backupd.model import BackupReport, Outcome, Scope
+from backupd.health import Health, MonitorReport
+from backupd.model import BackupReport, Copy, DeliveryReport, Outcome, Scope
 from backupd.problems import Cause, Problem, Row
+from backupd.reports import Proof, ProofReport
 
 _NAMED = 5
 _CAUSES = {
@@ -36,84 +33,19 @@ class Found:
     figures: Mapping[str, int | str] = field(default_factory=dict)
 
 
-class _Remark(Protocol):
-    message: str
-    hint: str
-
-
-class _Finding(_Remark, Protocol):
-    check: str
-
-
-class _Objection(_Remark, Protocol):
-    refusal: str
-
-
-class _Dated(Protocol):
-    created_at: datetime
-
-
-class Health(Protocol):
-    """How one backup set at one destination is."""
-
-    set_name: str
-    destination: str
-    count: int
-    total_bytes: int
-    newest: _Dated | None
-    findings: Sequence[_Finding]
-
-
-class _Failure(Protocol):
-    error: str
-    hint: str
-
-
-class _Cleaning(_Failure, Protocol):
-    destination: str
-    objections: Sequence[_Objection]
-    failed: Sequence[_Failure]
-
-
-class _Flaw(Protocol):
-    path: str
-    what: str
-
-
-class _Proof(_Failure, Protocol):
-    destination: str
-    key: str
-    flaws: Sequence[_Flaw]
-
-
-@runtime_checkable
-class HealthReport(Protocol):
-    """What monitor returns."""
-
-    healths: Sequence[Health]
-
-
-@runtime_checkable
-class _CleanReport(Protocol):
-    destinations: Sequence[_Cleaning]
-
-
-@runtime_checkable
-class _ProofReport(Protocol):
-    proofs: Sequence[_Proof]
-
-
 def found_in(report: Report, operation: str, set_name: str) -> Found:
     """Take a report apart; of one of another shape only the outcome is known."""
     whole = f"{operation}:*"
     outcome = report.outcome
     if isinstance(report, BackupReport):
         return _in_backup(report)
-    if isinstance(report, HealthReport):
+    if isinstance(report, DeliveryReport):
+        return _in_copies(report.copies)
+    if isinstance(report, MonitorReport):
         return _in_health(report.healths, whole, set_name)
-    if isinstance(report, _ProofReport):
+    if isinstance(report, ProofReport):
         return _in_proofs(report.proofs, operation)
-    if operation == "clean" and isinstance(report, _CleanReport):
+    if isinstance(report, CleanReport):
         return _in_clean(report.destinations)
     problem = Problem(key=whole, text=f"The {operation} is {outcome}.")
     return Found(problems=() if outcome is Outcome.SUCCEEDED else (problem,), checked=(whole,))
@@ -122,13 +54,11 @@ def found_in(report: Report, operation: str, set_name: str) -> Found:
 def _in_backup(report: BackupReport) -> Found:
     archive = report.archive
     whole = ("backup:*", "backup:left-out") if archive.scope is Scope.FULL else ()
+    copied = _in_copies((*report.copies, *report.late))
     return Found(
-        problems=tuple(_of_backup(report)),
-        checked=(*whole, *(f"copy:{copy.destination}" for copy in report.copies)),
-        rows=tuple(
-            Row(destination=copy.destination, good=copy.succeeded, text=copy.error)
-            for copy in report.copies
-        ),
+        problems=(*copied.problems, *_of_backup(report)),
+        checked=(*whole, *copied.checked),
+        rows=copied.rows,
         figures={
             "backup": archive.name,
             "bytes": archive.size,
@@ -138,13 +68,35 @@ def _in_backup(report: BackupReport) -> Found:
     )
 
 
-def _of_backup(report: BackupReport) -> Iterator[Problem]:
-    for copy in report.copies:
-        if copy.required and not copy.succeeded:
-            key = f"copy:{copy.destination}"
-            yield Problem(
-                key=key, place=copy.destination, cause=Cause.DOWN, text=copy.error, hint=copy.hint
+def _in_copies(copies: Sequence[Copy]) -> Found:
+    """One row for each destination: what it did not take, or that it took all."""
+    failed = {copy.destination: copy for copy in reversed(copies) if not copy.succeeded}
+    places = list(dict.fromkeys(copy.destination for copy in copies))
+    return Found(
+        problems=tuple(
+            Problem(
+                key=f"copy:{place}",
+                place=place,
+                cause=Cause.DOWN,
+                text=failed[place].error,
+                hint=failed[place].hint,
             )
+            for place in places
+            if place in failed and failed[place].required
+        ),
+        checked=tuple(f"copy:{place}" for place in places),
+        rows=tuple(
+            Row(
+                destination=place,
+                good=place not in failed,
+                text=failed[place].error if place in failed else "",
+            )
+            for place in places
+        ),
+    )
+
+
+def _of_backup(report: BackupReport) -> Iterator[Problem]:
     missing = [each for each in report.archive.omissions if not each.harmless]
     if missing:
         named = ", ".join(f"{each.path} ({each.reason})" for each in missing[:_NAMED])
@@ -188,7 +140,7 @@ def _in_health(healths: Sequence[Health], whole: str, set_name: str) -> Found:
     )
 
 
-def _in_clean(cleanings: Sequence[_Cleaning]) -> Found:
+def _in_clean(cleanings: Sequence[Cleaning]) -> Found:
     found: list[Problem] = []
     rows: list[Row] = []
     for each in cleanings:
@@ -200,7 +152,7 @@ def _in_clean(cleanings: Sequence[_Cleaning]) -> Found:
     return Found(problems=tuple(found), checked=checked, rows=tuple(rows))
 
 
-def _of_cleaning(each: _Cleaning) -> Iterator[Problem]:
+def _of_cleaning(each: Cleaning) -> Iterator[Problem]:
     key, place = f"clean:{each.destination}", each.destination
     if each.error:
         yield Problem(
@@ -216,13 +168,14 @@ def _of_cleaning(each: _Cleaning) -> Iterator[Problem]:
         )
     if each.failed:
         first = each.failed[0]
-        yield Problem(key=f"{key}:not-removed", place=place, text=first.error, hint=first.hint)
+        text = f"{first.backup.key} is still there: {first.error}"
+        yield Problem(key=f"{key}:not-removed", place=place, text=text, hint=first.hint)
 
 
-def _in_proofs(proofs: Sequence[_Proof], operation: str) -> Found:
+def _in_proofs(proofs: Sequence[Proof], operation: str) -> Found:
     """A drill is always of the newest backups, so a good one ends what was wrong with another."""
 
-    def key(each: _Proof) -> str:
+    def key(each: Proof) -> str:
         return f"{operation}:{each.destination}" + ("" if operation == "drill" else f":{each.key}")
 
     bad = [each for each in proofs if each.error or each.flaws]
@@ -250,7 +203,7 @@ def _in_proofs(proofs: Sequence[_Proof], operation: str) -> Found:
     )
 
 
-def _of_proof(each: _Proof) -> str:
+def _of_proof(each: Proof) -> str:
     if each.error:
         return each.error
     first = each.flaws[0]
