@@ -1,15 +1,25 @@
-"""Settings of one database → what dumps it."""
+"""Settings of one database → what dumps it, and what loads its dumps back."""
 
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
+from pydantic import SecretStr
+
+from backupd.errors import UnknownNameError
 from backupd.operations.backup import DatabaseSource
-from backupd.ports import Source
+from backupd.ports import Loader, Source
 from backupd.settings.places import Database
-from backupd.sources.database_url import DatabaseAccess, DatabaseAddress, parse_database_url
+from backupd.settings.rules import Drill
+from backupd.sources.database_url import (
+    DatabaseAccess,
+    DatabaseAddress,
+    kind_of,
+    parse_database_url,
+)
 from backupd.sources.dispensable import Dispensable
 from backupd.sources.dump import Compression
 from backupd.sources.tables import TableSelection
@@ -53,26 +63,13 @@ def sqlite_path(section: Database, root: Path) -> Path | None:
     return root / rest.removeprefix("/").partition("?")[0] if scheme == "sqlite" else None
 
 
-def database_address(section: Database) -> DatabaseAddress:
-    """Read where a database on a server is, and the password from wherever it was set."""
-    address = parse_database_url(section.url.get_secret_value())
-    if section.password is None:
-        return address
-    return replace(address, password=section.password.get_secret_value())
-
-
 def server_source(
     name: str, section: Database, when: datetime, zone: ZoneInfo
 ) -> "PostgresDatabase | MysqlDatabase | MongodbDatabase":
     """Make the source of a database on a server."""
     # Each driver is imported only where its kind of database is set.
-    address = database_address(section)
-    access = DatabaseAccess(
-        address=address,
-        program=str(section.program or ""),
-        time_limit=section.timeout or _TIME_LIMIT,
-        stall_limit=section.stall_timeout,
-    )
+    access = database_access(section)
+    address = access.address
     selection = TableSelection(
         include=section.include_tables,
         exclude=section.exclude_tables,
@@ -121,3 +118,85 @@ def server_source(
         options=section.options,
         schema_only=section.schema_only,
     )
+
+
+def database_loader(name: str, section: Database | None, to_url: str = "") -> Loader:
+    """Make what loads the dump called `name`: back where it came from, or into `to_url`.
+
+    Raises:
+        UnknownNameError: there is no telling where to, or it is a SQLite database.
+        ValueError: `to_url` is no address; the message says what is allowed.
+    """
+    if section is not None and kind_of(section.url.get_secret_value()) == "sqlite":
+        raise UnknownNameError(
+            f"'{name}' is a SQLite database: its dump is a file.",
+            hint="Put it back with --in-place, or extract it with --to.",
+        )
+    if section is None and not to_url:
+        raise UnknownNameError(
+            f"The settings have no database '{name.partition('.')[0]}' to load its dump into.",
+            hint="Say where to load it with --to-url.",
+        )
+    if section is None:
+        access = DatabaseAccess(address=parse_database_url(to_url))
+    else:
+        access = database_access(section)
+        if to_url:
+            access = DatabaseAccess(address=_beside(parse_database_url(to_url), access.address))
+    database = access.address.database or unquote(name.partition(".")[2])
+    return _loader(name, replace(access, address=replace(access.address, database=database)))
+
+
+def _beside(address: DatabaseAddress, known: DatabaseAddress) -> DatabaseAddress:
+    """Fill in what an address leaves out from one that is set: its database, and the password.
+
+    The password is told to the same server and as the same user only.
+    """
+    database = address.database or known.database
+    places = [(each.host, each.port, each.socket, each.user) for each in (address, known)]
+    password = address.password or (known.password if places[0] == places[1] else "")
+    return replace(address, database=database, password=password)
+
+
+def drill_loader(section: Drill) -> Loader | None:
+    """Make what loads dumps for a trial, on the server that is set for it; None if none is."""
+    if section.url is None:
+        return None
+    return _loader("drill", DatabaseAccess(address=_address(section.url, section.password)))
+
+
+def database_access(section: Database) -> DatabaseAccess:
+    """Say how the server of a database is reached, and for how long."""
+    return DatabaseAccess(
+        address=_address(section.url, section.password),
+        program=str(section.program or ""),
+        time_limit=section.timeout or _TIME_LIMIT,
+        stall_limit=section.stall_timeout,
+    )
+
+
+def _address(url: SecretStr, password: SecretStr | None) -> DatabaseAddress:
+    """Read where a server is, and the password from wherever it was set."""
+    address = parse_database_url(url.get_secret_value())
+    if password is None:
+        return address
+    return replace(address, password=password.get_secret_value())
+
+
+def _loader(name: str, access: DatabaseAccess) -> Loader:
+    address = access.address
+    if address.kind == "postgresql":
+        from backupd.loaders.postgres import PostgresLoader  # noqa: PLC0415
+        from backupd.sources.postgres_server import PostgresServer  # noqa: PLC0415
+
+        server = PostgresServer(access=access)
+        return PostgresLoader(name=name, server=server, database=address.database)
+    if address.kind == "mongodb":
+        from backupd.loaders.mongodb import MongodbLoader  # noqa: PLC0415
+        from backupd.sources.mongodb_server import MongodbServer  # noqa: PLC0415
+
+        return MongodbLoader(name=name, server=MongodbServer(access=access))
+    from backupd.loaders.mysql import MysqlLoader  # noqa: PLC0415
+    from backupd.sources.mysql_server import MysqlServer  # noqa: PLC0415
+
+    return MysqlLoader(name=name, server=MysqlServer(access=access), database=address.database)

@@ -3,7 +3,7 @@
 `tests/destinations/test_contract.py` holds every destination to its own.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -114,13 +114,23 @@ class Loader(Protocol):
     """One database of a server, into which a dump can be loaded.
 
     `load` and `replace` take a dump's file name, whose ending tells its format, and its bytes. If
-    the bytes raise, or the loading fails, a database whose engine can do so is as it was before;
-    of another the error says that it is half loaded. Raises LoadError, and what the bytes raise.
+    the bytes raise, or the loading fails, the database is as it was before if `all_or_nothing`;
+    else the error says that it is half loaded. Raises LoadError, and what the bytes raise.
     """
 
     @property
     def name(self) -> str:
         """The database's name in the settings."""
+        ...
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """The kinds of database (`DatabaseFacts.kind`) whose dumps its server takes."""
+        ...
+
+    @property
+    def all_or_nothing(self) -> bool:
+        """Whether a database is as it was before, should the loading fail."""
         ...
 
     def tables(self) -> Mapping[str, int]:

@@ -8,16 +8,19 @@ from pathlib import Path
 
 from backupd.archive.view import ObjectView
 from backupd.catalog import Catalog
+from backupd.database_wiring import database_loader, drill_loader
 from backupd.errors import DestinationError
-from backupd.model import Backup, Scope
+from backupd.model import Backup, DatabaseFacts, Scope
 from backupd.operations.drill import Drill
 from backupd.operations.in_place import InPlace
+from backupd.operations.load import LoadDumps
 from backupd.operations.restore import Restore
 from backupd.operations.retrieve import Reading
 from backupd.operations.select import LATEST, Selection, choose_backup
 from backupd.operations.sqlite_in_place import SqliteInPlace
 from backupd.operations.staging import Application
 from backupd.operations.verify import Verify
+from backupd.ports import Loader
 from backupd.wiring import App
 
 
@@ -46,13 +49,7 @@ def restore(app: App, request: RestoreRequest) -> tuple[Restore | InPlace, tuple
         DestinationError: no destination answered.
         UnknownNameError: a destination is asked for that is not set.
     """
-    catalogs = catalogs_of(app, request.destinations)
-    backups, unanswered = _all_backups(catalogs)
-    destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
-    copies = tuple(
-        ObjectView(destination=destinations[each.destination], key=each.key, size=each.size)
-        for each in choose_backup(backups, name=request.backup, at=request.at)
-    )
+    copies, unanswered = _copies(app, request)
     selection = Selection(scope=request.scope, patterns=request.patterns)
     how = reading(app, skip_damaged=request.skip_damaged)
     if request.target is None:
@@ -118,7 +115,33 @@ def drill(app: App, *, destinations: Sequence[str] = ()) -> Drill:
         reading=reading(app),
         clock=app.clock,
         scratch=app.spool,
+        loader=drill_loader(app.settings.drill),
     )
+
+
+def load_dumps(
+    app: App, request: RestoreRequest, *, databases: Sequence[str] = (), to_url: str = ""
+) -> tuple[LoadDumps, tuple[str, ...]]:
+    """Make the operation that loads dumps; and say which destinations did not answer.
+
+    Raises:
+        ObjectNotFoundError, DestinationError, UnknownNameError: as `restore`.
+    """
+    copies, unanswered = _copies(app, request)
+    sections = app.settings.databases
+
+    def loader_for(facts: DatabaseFacts) -> Loader:
+        section = sections.get(facts.name.partition(".")[0])
+        return database_loader(facts.name, section, to_url)
+
+    operation = LoadDumps(
+        copies=copies,
+        reading=reading(app),
+        loader_for=loader_for,
+        databases=databases,
+        overwrite=request.overwrite,
+    )
+    return operation, unanswered
 
 
 def reading(app: App, *, skip_damaged: bool = False) -> Reading:
@@ -138,6 +161,18 @@ def catalogs_of(app: App, destinations: Sequence[str]) -> list[Catalog]:
         Catalog(destination=delivery.destination, set_name=app.set_name, zone=app.zone)
         for delivery in app.deliveries(destinations)
     ]
+
+
+def _copies(app: App, request: RestoreRequest) -> tuple[tuple[ObjectView, ...], tuple[str, ...]]:
+    """Find the copies of the backup that is asked for."""
+    catalogs = catalogs_of(app, request.destinations)
+    backups, unanswered = _all_backups(catalogs)
+    destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
+    copies = tuple(
+        ObjectView(destination=destinations[each.destination], key=each.key, size=each.size)
+        for each in choose_backup(backups, name=request.backup, at=request.at)
+    )
+    return copies, unanswered
 
 
 def _all_backups(catalogs: Sequence[Catalog]) -> tuple[list[Backup], tuple[str, ...]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from backupd.operations.in_place import InPlace
     from backupd.operations.restore import Restore
+    from backupd.recovery import RestoreRequest
     from backupd.reports import RestorePlan, RestoreReport
     from backupd.wiring import App
 
@@ -35,6 +36,10 @@ _NO_MANIFEST = (
 @click.option("--only-db", is_flag=True, help="Only the database dumps.")
 @click.option("--only-files", is_flag=True, help="Only the files.")
 @click.option("--destination", "destinations", multiple=True, metavar="NAME", help="From there.")
+@click.option("--db", "databases", multiple=True, metavar="NAME", help="With --only-db: only it.")
+@click.option(
+    "--to-url", envvar="BACKUPD_TO_URL", metavar="URL", help="With --only-db: into this database."
+)
 @click.option("--overwrite", is_flag=True, help="Replace what stands in the way.")
 @click.option("--skip-damaged", is_flag=True, help="Leave damaged members out.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
@@ -50,6 +55,8 @@ def restore(  # noqa: PLR0917  (click gives each option by name)
     only_db: bool,  # noqa: FBT001
     only_files: bool,  # noqa: FBT001
     destinations: tuple[str, ...],
+    databases: tuple[str, ...],
+    to_url: str | None,
     overwrite: bool,  # noqa: FBT001
     skip_damaged: bool,  # noqa: FBT001
     dry_run: bool,  # noqa: FBT001
@@ -57,7 +64,8 @@ def restore(  # noqa: PLR0917  (click gives each option by name)
     """Restore BACKUP (a name, or the latest), from the nearest good copy.
 
     Into a directory (--to), where it goes on when it is run again after a stop; or in place: then
-    everything is old or everything is new in the end, SQLite databases included.
+    everything is old or everything is new in the end, SQLite databases included; or, with --only-db
+    alone, dumps of database servers back into their databases.
     """
     from backupd.model import Scope  # noqa: PLC0415
     from backupd.recovery import RestoreRequest  # noqa: PLC0415  (costs 0.3 s)
@@ -67,8 +75,15 @@ def restore(  # noqa: PLR0917  (click gives each option by name)
         raise click.UsageError("--only-db and --only-files exclude each other.")
     if at and backup != "latest":
         raise click.UsageError("--at chooses the backup; do not name one too.")
-    if (to is None) is not in_place:
-        raise click.UsageError("Say where to restore to: either --to DIR or --in-place.")
+    into_databases = only_db and to is None and not in_place
+    if (to is None) is not in_place and not into_databases:
+        raise click.UsageError(
+            "Say where to restore to: --to DIR, --in-place, or --only-db into database servers."
+        )
+    if (databases or to_url) and not into_databases:
+        raise click.UsageError("--db and --to-url go with --only-db, without --to and --in-place.")
+    if into_databases and (patterns or skip_damaged or dry_run):
+        raise click.UsageError("--path, --skip-damaged and --dry-run need --to or --in-place.")
     if in_place and overwrite:
         raise click.UsageError("--in-place replaces what is there anyway; leave --overwrite out.")
     app = invocation.app()
@@ -83,12 +98,50 @@ def restore(  # noqa: PLR0917  (click gives each option by name)
         overwrite=overwrite,
         skip_damaged=skip_damaged,
     )
+    if into_databases:
+        return _load(invocation, app, request, databases, to_url or "")
     operation, unanswered = operation_for(app, request)
     for failure in unanswered:
         click.echo(f"Not asked: {failure}", err=True)
     if dry_run:
         return _show_plan(invocation, operation.plan())
     return _perform(invocation, app, operation)
+
+
+def _load(
+    invocation: Invocation,
+    app: "App",
+    request: "RestoreRequest",
+    databases: tuple[str, ...],
+    to_url: str,
+) -> int:
+    """Load dumps into database servers, and say what is there now."""
+    from backupd.cli.progress import bar  # noqa: PLC0415  (costs 0.1 s)
+    from backupd.recovery import load_dumps  # noqa: PLC0415
+    from backupd.sources.database_url import parse_database_url  # noqa: PLC0415
+
+    try:
+        if to_url:
+            parse_database_url(to_url)
+    except ValueError as error:
+        raise click.BadParameter(f"Allowed: {error}.", param_hint="--to-url") from error
+    operation, unanswered = load_dumps(app, request, databases=databases, to_url=to_url)
+    for failure in unanswered:
+        click.echo(f"Not asked: {failure}", err=True)
+    with stoppable(), bar() as on_bar:
+        report = app.performer(invocation.observers(app, [on_bar])).perform(operation)
+    if invocation.json:
+        print_json({"outcome": report.outcome, **plain(report)})
+        return EXIT_CODES[report.outcome]
+    for loaded in report.loaded:
+        for difference in loaded.differences:
+            click.echo(f"{loaded.database}: {printable(difference)}", err=True)
+        if invocation.verbosity != "quiet":
+            click.echo(
+                f"Loaded {loaded.database} from {loaded.dump} ({size(loaded.size)}): "
+                f"{loaded.tables} tables and views, {loaded.rows} rows"
+            )
+    return EXIT_CODES[report.outcome]
 
 
 def _moment(text: str, zone: "tzinfo") -> datetime:

@@ -14,17 +14,24 @@ from backupd.sources.command import Command, Program
 def feed(command: Command, file_name: str, chunks: Iterable[bytes]) -> None:
     """Give a program a dump to load, unpacked; what the chunks raise kills it first.
 
-    It may stand still for as long as it may work at all: indexes are built after the last byte.
+    If the program fails, the dump is read to its end: perhaps that is what is damaged. The program
+    may stand still for as long as it may work at all: indexes are built after the last byte.
 
     Raises:
         DumpError: the program failed.
         LoadError: the dump is not what its name says.
     """
     patient = replace(command, stall_limit=command.time_limit)
-    with Program(patient, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as program:
-        for chunk in _unpacked(file_name, chunks):
-            program.write(chunk)
-        program.finish()
+    unpacked = _unpacked(file_name, chunks)
+    try:
+        with Program(patient, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as program:
+            for chunk in unpacked:
+                program.write(chunk)
+            program.finish()
+    except DumpError:
+        for _ in unpacked:
+            pass
+        raise
 
 
 def _unpacked(file_name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -48,7 +55,8 @@ def load_errors(consequence: str) -> Iterator[None]:
         yield
     except DumpError as error:
         sentence = str(error).removesuffix(".") + "."
-        raise LoadError(f"{sentence} {consequence}".strip(), hint=error.hint) from error
+        hint = "" if error.hint == error.default_hint else error.hint
+        raise LoadError(f"{sentence} {consequence}".strip(), hint=hint) from error
 
 
 def scratch_name() -> str:

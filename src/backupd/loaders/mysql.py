@@ -1,8 +1,9 @@
 """MySQL and MariaDB dumps back into a database; the engine cannot do that in one transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from backupd.loaders.feeding import feed, load_errors, scratch_name
 from backupd.sources.mysql_server import MysqlServer, quoted
@@ -14,6 +15,8 @@ _HALF_LOADED = "The database holds what was loaded until then: load it again."
 class MysqlLoader:
     """Loads with whichever client is there; a dump drops each table that it brings."""
 
+    kinds: ClassVar[Collection[str]] = ("mariadb", "mysql")
+    all_or_nothing: ClassVar[bool] = False
     name: str
     server: MysqlServer
     database: str

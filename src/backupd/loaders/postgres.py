@@ -1,8 +1,9 @@
 """PostgreSQL dumps back into a database, in one transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from backupd.loaders.feeding import feed, load_errors, scratch_name
 from backupd.sources.command import Command
@@ -28,6 +29,8 @@ class PostgresLoader:
     was dumped need not be there. `replace` of a SQL dump drops everything else in the database.
     """
 
+    kinds: ClassVar[Collection[str]] = ("postgresql",)
+    all_or_nothing: ClassVar[bool] = True
     name: str
     server: PostgresServer
     database: str

@@ -20,8 +20,9 @@ from backupd.operations.databases import check_dumps
 from backupd.operations.restore import Restore
 from backupd.operations.retrieve import Reading
 from backupd.operations.select import LATEST, Selection
+from backupd.operations.trial import try_dumps
 from backupd.operations.verify import copies_everywhere
-from backupd.ports import Clock, Observer
+from backupd.ports import Clock, Loader, Observer
 from backupd.reports import Flaw, Proof, ProofReport
 
 _FOLDER = "drill-"
@@ -32,14 +33,17 @@ class Drill:
     """A restore test of the newest backup of each destination, one after the other.
 
     Everything is fetched from the destination, decrypted, written into a new directory under
-    `scratch`, read again and compared; each SQLite dump is opened, checked and counted. The
-    directory is gone afterwards. The time that it took is the time that a recovery takes.
+    `scratch`, read again and compared; each SQLite dump is opened, checked and counted; those
+    of database servers are loaded into scratch databases by `loader`, and counted. The directory is
+    gone afterwards. The time that it took is the time that a recovery takes.
     """
 
     catalogs: tuple[Catalog, ...]
     reading: Reading
     clock: Clock
     scratch: Path
+    loader: Loader | None = None
+    """Where dumps of database servers are loaded for a trial; None: nowhere."""
     name: str = "drill"
 
     def run(self, observe: Observer) -> ProofReport:
@@ -89,6 +93,9 @@ class Drill:
             return proof
         archive = self.reading.open(copy)
         databases, wrong = check_dumps(archive.manifest, report.dumps, folder)
+        if self.loader is not None:
+            tried, failed = try_dumps(archive.manifest, report.dumps, folder, self.loader)
+            databases, wrong = (*databases, *tried), (*wrong, *failed)
         return replace(proof, databases=databases, flaws=(*_lost(archive, folder), *wrong))
 
 

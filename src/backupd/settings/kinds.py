@@ -90,6 +90,12 @@ def _valid_database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _valid_server_url(value: SecretStr) -> SecretStr:
+    if parse_database_url(value.get_secret_value()).kind == "mongodb":
+        raise ValueError("an address of PostgreSQL, MySQL or MariaDB")
+    return value
+
+
 def _valid_password(value: SecretStr) -> SecretStr:
     checked_password(value.get_secret_value())
     return value
@@ -116,6 +122,7 @@ Rate = ByteSize
 NoneWhenEmpty = BeforeValidator(_none_when_empty)
 OptionalCount = Annotated[Count | None, NoneWhenEmpty]
 Secret = SecretStr
+ServerUrl = Annotated[SecretStr, AfterValidator(_valid_server_url)]
 DatabasePassword = Annotated[SecretStr, AfterValidator(_valid_password)]
 Compression = Literal["fast", "balanced", "small"]
 Language = Literal["en", "fr"]

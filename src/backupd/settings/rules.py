@@ -6,11 +6,13 @@ from pydantic import BaseModel
 
 from backupd.settings.kinds import (
     Count,
+    DatabasePassword,
     List,
     OptionalCount,
     Percent,
     Positive,
     Seconds,
+    ServerUrl,
 )
 from backupd.settings.kinds import Schedule as When
 
@@ -57,6 +59,16 @@ class Retention(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings
     ends, as laravel-backup counts."""
     max_delete_percent: Percent = 50
     """A plan that would remove more at one time is refused."""
+
+
+class Drill(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """Where a drill loads the dumps of database servers, to try them."""
+
+    url: ServerUrl | None = None
+    """A server on which the user may create databases, as postgresql://user@host/. Each dump of its
+    kind is loaded into a new database there, counted, and dropped. Default: dumps are only read."""
+    password: DatabasePassword | None = None
+    """The password, as it is, if it is not in URL."""
 
 
 class Restore(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):

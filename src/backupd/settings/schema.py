@@ -29,7 +29,7 @@ from backupd.settings.places import (
     SftpDestination,
 )
 from backupd.settings.places import Source as SourceSection
-from backupd.settings.rules import Monitor, Restore, Retention, Retry, Schedule
+from backupd.settings.rules import Drill, Monitor, Restore, Retention, Retry, Schedule
 from backupd.settings.telling import Mail, Metrics, Notify
 
 Destination = Annotated[
@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     schedule: Schedule = Schedule()
     retention: Retention = Retention()
     monitor: Monitor = Monitor()
+    drill: Drill = Drill()
     restore: Restore = Restore()
     mail: Mail = Mail()
     notify: Notify = Notify()

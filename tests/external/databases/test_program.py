@@ -178,3 +178,103 @@ def test_the_doctor_tries_the_connection_and_the_rights(
     assert "tables to dump, all of which may be read" in said
     assert "The user may not read everything in the database 'app'" in said
     assert "Can't connect to" in said
+
+
+@pytest.fixture
+def taken(ready: Program) -> Program:
+    assert ready("run").code == 0
+    return ready
+
+
+@pytest.fixture
+def copy(shop: RunningServer) -> Iterator[str]:
+    """Name an address of a database that is not there yet."""
+    yield f"postgresql://backup@127.0.0.1:{shop.port}/copy"
+    shop.sql("DROP DATABASE IF EXISTS copy WITH (FORCE);")
+
+
+def test_a_database_is_restored_into_another_one(
+    taken: Program, shop: RunningServer, copy: str
+) -> None:
+    done = taken("restore", "--only-db", "--db", "main", "--to-url", copy)
+    assert done.code == 0, done.err
+    assert "Loaded main from db-dumps/postgresql-main-" in done.out
+    count = "SELECT count(*), sum(twice) FROM everything;"
+    assert shop.sql(count, "copy") == shop.sql(count, "app")
+
+
+def test_a_database_that_is_not_empty_is_not_touched(
+    taken: Program, shop: RunningServer, copy: str
+) -> None:
+    shop.sql("CREATE DATABASE copy;")
+    shop.sql("CREATE TABLE mine (i int);", "copy")
+    done = taken("restore", "--only-db", "--to-url", copy)
+    assert done.code == 1
+    assert "The database 'main' is not empty: it has 1 tables and views, public.mine" in done.err
+    assert "--overwrite" in done.err
+    assert shop.sql("SELECT count(*) FROM pg_class WHERE relname = 'everything';", "copy") == "0"
+
+
+def test_a_database_goes_back_where_it_came_from(taken: Program, shop: RunningServer) -> None:
+    before = shop.sql("SELECT count(*) FROM everything;", "app")
+    shop.sql("DELETE FROM everything WHERE id % 2 = 0;", "app")
+    assert taken("restore", "--only-db").code == 1
+    done = taken("restore", "--only-db", "--overwrite", "--json")
+    assert done.code == 0, done.err
+    (loaded,) = json.loads(done.out)["loaded"]
+    assert loaded["differences"] == []
+    assert shop.sql("SELECT count(*) FROM everything;", "app") == before
+
+
+def test_a_damaged_archive_leaves_the_database_as_it_was(
+    taken: Program, shop: RunningServer, copy: str
+) -> None:
+    (archive,) = taken.backups.glob("*.zip")
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    archive.chmod(0o600)
+    archive.write_bytes(content)
+    done = taken("restore", "--only-db", "--to-url", copy)
+    assert done.code == 1
+    assert "damaged" in done.err
+    there = "SELECT count(*) FROM pg_class WHERE relname IN ('everything', 'visits');"
+    assert shop.sql(there, "copy") == "0"
+
+
+def test_a_database_that_the_backup_does_not_have_is_named(taken: Program) -> None:
+    done = taken("restore", "--only-db", "--db", "other")
+    assert done.code == 1
+    assert "The backup has no dump of other" in done.err
+    assert "It has dumps of: main." in done.err
+
+
+def test_an_address_that_is_none_is_bad_usage(taken: Program) -> None:
+    done = taken("restore", "--only-db", "--to-url", "shop")
+    assert done.code == 2
+    assert "an address that starts with postgresql://" in done.err
+    assert taken("restore", "--db", "main", "--to", "x").code == 2
+
+
+def test_a_drill_loads_the_dump_into_a_database_of_its_own(
+    taken: Program, shop: RunningServer
+) -> None:
+    names = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database;"
+    before = shop.sql(names)
+    taken.set(DRILL__URL=f"postgresql://postgres@127.0.0.1:{shop.port}/")
+    done = taken("drill", "--json")
+    assert done.code == 0, done.err
+    (proof,) = json.loads(done.out)["proofs"]
+    assert proof["databases"] == ["main"]
+    assert shop.sql(names) == before
+
+
+def test_a_drill_fails_if_the_dump_cannot_be_loaded(taken: Program, shop: RunningServer) -> None:
+    shop.sql("CREATE ROLE nobody LOGIN;")
+    try:
+        taken.set(DRILL__URL=f"postgresql://nobody:wrong@127.0.0.1:{shop.port}/")
+        done = taken("drill", "--json")
+    finally:
+        shop.sql("DROP ROLE nobody;")
+    assert done.code == 1
+    (proof,) = json.loads(done.out)["proofs"]
+    assert "it cannot be loaded" in proof["flaws"][0]["what"]
