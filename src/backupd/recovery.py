@@ -51,7 +51,7 @@ def restore(app: App, request: RestoreRequest) -> tuple[Restore | InPlace, tuple
     destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
     copies = tuple(
         ObjectView(destination=destinations[each.destination], key=each.key, size=each.size)
-        for each in choose_backup(backups, name=request.backup, at=request.at)
+        for each in choose_backup(backups, name=request.backup, at=request.at, scope=request.scope)
     )
     selection = Selection(scope=request.scope, patterns=request.patterns)
     how = reading(app, skip_damaged=request.skip_damaged)
@@ -135,8 +135,7 @@ def reading(app: App, *, skip_damaged: bool = False) -> Reading:
 def catalogs_of(app: App, destinations: Sequence[str]) -> list[Catalog]:
     """Give the backups of the named destinations, or of all."""
     return [
-        Catalog(destination=delivery.destination, set_name=app.set_name, zone=app.zone)
-        for delivery in app.deliveries(destinations)
+        app.catalog(delivery.destination, app.set_name) for delivery in app.deliveries(destinations)
     ]
 
 
