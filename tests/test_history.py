@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from backupd.errors import BackupdError
-from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, Run
-from backupd.model import Outcome
+from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, Run, condition_of
+from backupd.model import Condition, Outcome
 
 AT = datetime(2025, 11, 8, 1, tzinfo=UTC)
 
@@ -102,3 +102,9 @@ def test_the_last_verify_and_drill_of_each_backup_are_kept_newest_first(history:
         history.record_proof(record)
     assert history.proofs("offsite") == {first.key: [again, drill]}
     assert history.proofs("elsewhere") == {}
+    assert condition_of([again, drill]) is Condition.PROVED
+    assert condition_of([drill, first]) is Condition.PROVED
+    assert condition_of([first, drill]) is Condition.DAMAGED
+    sampled = replace(again, percent=5)
+    assert condition_of([sampled, first]) is Condition.DAMAGED
+    assert condition_of([sampled]) is Condition.UNPROVED

@@ -2,14 +2,14 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from backupd.errors import BackupdError
-from backupd.model import Outcome
+from backupd.model import Condition, Outcome
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -213,7 +213,7 @@ class History:
     def proofs(self, destination: str) -> dict[str, list[ProofRecord]]:
         """Give the last verify and drill of each backup at a destination, by key, newest first.
 
-        A backup is good if the newest has no flaw, and damaged if it has one.
+        What they say of the backup, `condition_of` tells.
         """
         with self._open() as database:
             rows = database.execute(
@@ -266,6 +266,14 @@ class History:
                 f"The history {self.path} cannot be used: {error}.",
                 hint="Move it away; backupd begins a new one, and no backup is lost.",
             ) from error
+
+
+def condition_of(proofs: Sequence[ProofRecord]) -> Condition:
+    """Judge a backup by its proofs, the newest first: one that read all of it, or found a flaw."""
+    for proof in proofs:
+        if proof.flaw or proof.percent == 100:  # noqa: PLR2004  (all of it)
+            return Condition.DAMAGED if proof.flaw else Condition.PROVED
+    return Condition.UNPROVED
 
 
 def _run(row: sqlite3.Row) -> Run:

@@ -158,8 +158,7 @@ def reading(app: App, *, skip_damaged: bool = False) -> Reading:
 def catalogs_of(app: App, destinations: Sequence[str]) -> list[Catalog]:
     """Give the backups of the named destinations, or of all."""
     return [
-        Catalog(destination=delivery.destination, set_name=app.set_name, zone=app.zone)
-        for delivery in app.deliveries(destinations)
+        app.catalog(delivery.destination, app.set_name) for delivery in app.deliveries(destinations)
     ]
 
 
@@ -170,7 +169,7 @@ def _copies(app: App, request: RestoreRequest) -> tuple[tuple[ObjectView, ...], 
     destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
     copies = tuple(
         ObjectView(destination=destinations[each.destination], key=each.key, size=each.size)
-        for each in choose_backup(backups, name=request.backup, at=request.at)
+        for each in choose_backup(backups, name=request.backup, at=request.at, scope=request.scope)
     )
     return copies, unanswered
 

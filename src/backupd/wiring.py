@@ -17,10 +17,10 @@ from backupd.channels import Channels
 from backupd.clock import SystemClock
 from backupd.database_wiring import database_source, sqlite_path
 from backupd.errors import DestinationError, UnknownNameError
-from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord
+from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, condition_of
 from backupd.lock import SetLock
 from backupd.logs import Redactor
-from backupd.model import Backup, Compression, Condition, Scope
+from backupd.model import Backup, Compression, Scope
 from backupd.operations.backup import PREVIOUS, TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
@@ -266,12 +266,9 @@ def _known(
     copy: CopyRecord | None, archive: ArchiveRecord | None, proofs: Sequence[ProofRecord]
 ) -> Known:
     """Put together what the history has on one archive; `proofs` are newest first."""
-    condition = Condition.UNPROVED
-    if proofs:
-        condition = Condition.DAMAGED if proofs[0].flaw else Condition.PROVED
     return Known(
         size=copy.size if copy else None,
-        condition=condition,
+        condition=condition_of(proofs),
         verified_at=next((proof.at for proof in proofs if not proof.flaw), None),
         encrypted=archive.encrypted if archive else None,
     )

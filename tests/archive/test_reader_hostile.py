@@ -9,6 +9,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -318,12 +319,18 @@ def test_an_entry_with_an_odd_value_is_an_error_of_ours_or_harmless(
         assert (tmp_path / "out/a").read_bytes() == b"x"
 
 
-@pytest.fixture
-def quick() -> Iterator[Path]:
+@contextmanager
+def in_memory() -> Iterator[Path]:
     """Give a folder in memory where there is one: thousands of files are made in it."""
     memory = Path("/dev/shm")  # noqa: S108
     with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def quick() -> Iterator[Path]:
+    with in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -369,6 +376,11 @@ def test_a_flipped_bit_is_an_error_or_changes_nothing(
             assert error or restored == expected
 
 
+@pytest.fixture(scope="module")
+def written(small: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return archive_of(small, tmp_path_factory.mktemp("written")).path.read_bytes()
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     edits=st.lists(
@@ -376,13 +388,11 @@ def test_a_flipped_bit_is_an_error_or_changes_nothing(
     )
 )
 def test_whatever_is_edited_only_our_errors_come(
-    tmp_path_factory: pytest.TempPathFactory,
-    small: Path,
-    edits: list[tuple[float, bytes]],
+    written: bytes, edits: list[tuple[float, bytes]]
 ) -> None:
-    folder = tmp_path_factory.mktemp("edited")
-    whole = bytearray(archive_of(small, folder / "kept").path.read_bytes())
-    for place, written in edits:
+    whole = bytearray(written)
+    for place, edit in edits:
         start = int(place * len(whole))
-        whole[start : start + len(written)] = written
-    attempt(bytes(whole), folder / "try")
+        whole[start : start + len(edit)] = edit
+    with in_memory() as folder:
+        attempt(bytes(whole), folder)

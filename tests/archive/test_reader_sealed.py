@@ -1,4 +1,4 @@
-"""Archives whose names are hidden, made here by pyzipper as two ZIPs."""
+"""Archives whose names are hidden, made by us, and by pyzipper as two ZIPs."""
 
 from datetime import UTC
 from pathlib import Path
@@ -8,6 +8,7 @@ import pyzipper
 
 from backupd.archive.restore_text import SEALED_PATH
 from backupd.archive.view import ObjectView
+from backupd.archive.writer import Making
 from backupd.catalog import Catalog
 from backupd.errors import DamagedError, WrongPasswordError
 from backupd.model import Outcome
@@ -28,18 +29,24 @@ def tree(tmp_path: Path) -> Path:
     return odd_tree(tmp_path / "tree")
 
 
-@pytest.fixture
-def sealed(tmp_path: Path, tree: Path) -> MemoryDestination:
-    inner = archive_of(tree, tmp_path / "inner")
-    options = {"encryption": pyzipper.WZ_AES, "encryption_kwargs": {"force_wz_aes_version": 2}}
-    with pyzipper.AESZipFile(tmp_path / KEY, "w", **options) as outer:
-        outer.setpassword(b"secret")
-        outer.write(inner.path, SEALED_PATH, compress_type=pyzipper.ZIP_STORED)
-    with pyzipper.AESZipFile(tmp_path / KEY, "a") as outer:
-        outer.writestr("RESTORE.txt", "how to")
+@pytest.fixture(params=["backupd", "pyzipper"])
+def sealed(tmp_path: Path, tree: Path, request: pytest.FixtureRequest) -> MemoryDestination:
+    if request.param == "backupd":
+        archive_of(tree, tmp_path, password=PASSWORD, making=Making(hide_names=True))
+    else:
+        seal(archive_of(tree, tmp_path / "inner").path, tmp_path / KEY)
     destination = MemoryDestination()
     destination.objects = {KEY: (tmp_path / KEY).read_bytes()}
     return destination
+
+
+def seal(inner: Path, target: Path) -> None:
+    options = {"encryption": pyzipper.WZ_AES, "encryption_kwargs": {"force_wz_aes_version": 2}}
+    with pyzipper.AESZipFile(target, "w", **options) as outer:
+        outer.setpassword(PASSWORD.encode())
+        outer.write(inner, SEALED_PATH, compress_type=pyzipper.ZIP_STORED)
+    with pyzipper.AESZipFile(target, "a") as outer:
+        outer.writestr("RESTORE.txt", "how to")
 
 
 def restore(

@@ -159,6 +159,18 @@ def test_drill_opens_the_databases_and_leaves_nothing(app: Program) -> None:
     assert not list(app.state.rglob("drill-*"))
 
 
+def test_a_drill_that_fails_takes_the_backup_off_what_retention_counts(app: Program) -> None:
+    apart(app)
+    damage(archive(app), 0.5)
+    done = app("drill")
+    assert done.code == 1
+    assert "noise" in done.out
+    listed = app("list", "--backups").out
+    here, there = listed.split("shop at there")
+    assert " BAD " in here
+    assert " BAD " not in there
+
+
 def test_a_backup_with_another_password_is_told_so(app: Program) -> None:
     app.set(ARCHIVE_PASSWORD="anders")
     done = app("restore", "--to", str(app.folder / "out"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backupd.archive.view import ObjectView
-from backupd.archive.writer import build_archive
+from backupd.archive.writer import Making, build_archive
 from backupd.destinations.local import LocalDirectory
 from backupd.errors import DestinationError
 from backupd.model import Archive, ArchiveHeader, Member, Scope, StoredObject
@@ -18,6 +18,7 @@ from backupd.ports import Destination, Progress
 from backupd.sources.files import FileTree
 
 WHEN = datetime(2025, 11, 8, 0, 0, 0, tzinfo=UTC)
+ONE_WORKER = Making(workers=1)
 KEY = "shop-2025-11-08-01-00-00.zip"
 
 
@@ -107,13 +108,23 @@ def header() -> ArchiveHeader:
 
 
 def archive_of(
-    root: Path, folder: Path, *, password: str | None = None, members: tuple[Member, ...] = ()
+    root: Path,
+    folder: Path,
+    *,
+    password: str | None = None,
+    members: tuple[Member, ...] = (),
+    making: Making = ONE_WORKER,
 ) -> Archive:
     """Write an archive of a tree to `folder`, with its checksum beside."""
     found = [each for each in FileTree(root=root).members() if isinstance(each, Member)]
     folder.mkdir(parents=True, exist_ok=True)
     archive = build_archive(
-        [*members, *found], folder / KEY, header(), password=password, on_progress=lambda _: None
+        [*members, *found],
+        folder / KEY,
+        header(),
+        password=password,
+        on_progress=lambda _: None,
+        making=making,
     )
     (folder / f"{KEY}.sha256").write_text(f"{archive.sha256}  {KEY}\n")
     return archive

@@ -97,7 +97,7 @@ def open_archive(view: View, *, password: str | None, zone: tzinfo) -> OpenArchi
     named = {record.name: record for record in records}
     stored = named.get(MANIFEST_PATH.encode())
     if stored is None:
-        if any(path.encode() in named for path in RESTORE_PATHS):
+        if any(path.encode() in named for path in RESTORE_PATHS) or any(map(_is_ours, named)):
             raise DamagedError("The archive was made by backupd, and has lost its manifest.")
         return _by_directory(view, records, password, zone)
     raw = view.stream(stored.offset, stored.end - stored.offset)
@@ -108,6 +108,10 @@ def open_archive(view: View, *, password: str | None, zone: tzinfo) -> OpenArchi
             raise
         raise DamagedError(f"The archive's manifest is damaged: {error}") from error
     return _by_manifest(view, records, manifest, password)
+
+
+def _is_ours(name: bytes) -> bool:
+    return name.startswith(MANIFEST_PATH.partition("/")[0].encode() + b"/")
 
 
 def _opens_others(view: View, records: Sequence[Record], password: str) -> bool:

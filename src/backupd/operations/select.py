@@ -9,7 +9,7 @@ from pathspec import GitIgnoreSpec
 from backupd.archive.honesty import parents
 from backupd.archive.reader import StoredMember
 from backupd.errors import ObjectNotFoundError, RefusedError
-from backupd.model import Backup, MemberKind, Scope
+from backupd.model import Backup, Condition, MemberKind, Scope
 
 LATEST = "latest"
 ALL = "all"
@@ -77,23 +77,30 @@ def _asked(member: StoredMember) -> str:
 
 
 def choose_backup(
-    backups: Sequence[Backup], *, name: str = LATEST, at: datetime | None = None
+    backups: Sequence[Backup],
+    *,
+    name: str = LATEST,
+    at: datetime | None = None,
+    scope: Scope = Scope.FULL,
 ) -> tuple[Backup, ...]:
     """Pick a backup by name, or the newest, or the newest not after `at`; give all its copies.
 
-    The copies keep the order of `backups`, in which the nearest destination comes first.
+    The newest is one that is not known to be damaged, and that holds all of `scope`, if there is
+    one. Copies keep the order of `backups`, in which the nearest destination comes first; damaged
+    ones come last.
 
     Raises:
         ObjectNotFoundError: there is no such backup.
     """
     if name != LATEST:
-        copies = tuple(backup for backup in backups if backup.key in {name, f"{name}.zip"})
+        copies = [backup for backup in backups if backup.key in {name, f"{name}.zip"}]
         if not copies:
             raise ObjectNotFoundError(f"There is no backup named {name}.")
-        return copies
-    early = [backup for backup in backups if at is None or backup.created_at <= at]
-    if not early:
-        when = f" not after {at:%Y-%m-%d %H:%M:%S %Z}" if at else ""
-        raise ObjectNotFoundError(f"There is no backup{when}.")
-    newest = max(early, key=lambda backup: (backup.created_at, backup.key))
-    return tuple(backup for backup in early if backup.key == newest.key)
+    else:
+        early = [backup for backup in backups if at is None or backup.created_at <= at]
+        if not early:
+            when = f" not after {at:%Y-%m-%d %H:%M:%S %Z}" if at else ""
+            raise ObjectNotFoundError(f"There is no backup{when}.")
+        newest = max(early, key=lambda backup: (backup.scope in {Scope.FULL, scope}, backup.rank))
+        copies = [backup for backup in early if backup.key == newest.key]
+    return tuple(sorted(copies, key=lambda backup: backup.condition is Condition.DAMAGED))

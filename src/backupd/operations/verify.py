@@ -14,7 +14,7 @@ from backupd.events import BackupProved, Progressed
 from backupd.model import Backup
 from backupd.naming import checksum_key
 from backupd.operations.retrieve import Reading
-from backupd.operations.select import ALL, LATEST, choose_backup
+from backupd.operations.select import ALL, LATEST
 from backupd.ports import Clock, Observer, Progress
 from backupd.reports import Flaw, Proof, ProofReport
 
@@ -134,10 +134,9 @@ def copies_everywhere(
 def _chosen(backups: Sequence[Backup], backup: str) -> Sequence[Backup]:
     if backup == ALL:
         return backups
-    try:
-        return choose_backup(backups, name=backup)
-    except ObjectNotFoundError:
-        return ()
+    if backup == LATEST:
+        return backups[:1]  # even if it is known to be damaged: it may have been mended
+    return [each for each in backups if each.key in {backup, f"{backup}.zip"}]
 
 
 def checksum_beside(copy: ObjectView) -> str:
