@@ -49,6 +49,7 @@ class Program:
             **kept,
             "BACKUPD_ENV_FILE": str(self.folder / "backupd.env"),
             "STATE_DIRECTORY": str(self.state),
+            "RUNTIME_DIRECTORY": str(self.folder / "runtime"),
         }
 
     def set(self, **settings: str) -> None:

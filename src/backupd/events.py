@@ -151,6 +151,17 @@ class LeftoversSwept:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsMissed:
+    """The daemon gave up due times of an operation: they get no run of their own."""
+
+    operation: str
+    set_name: str
+    first: datetime
+    last: datetime
+    count: int
+
+
 Event = (
     OperationStarted
     | OperationEnded
@@ -167,4 +178,5 @@ Event = (
     | SpoolHolds
     | BackupRemoved
     | LeftoversSwept
+    | RunsMissed
 )

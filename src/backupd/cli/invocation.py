@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 if TYPE_CHECKING:
+    from backupd.events import Event
     from backupd.ports import Observer
     from backupd.wiring import App
+
+_IN_BACKGROUND = ("JOURNAL_STREAM", "BACKUPD_EVENTS_FD")
 
 Verbosity = Literal["quiet", "normal", "verbose"]
 
@@ -25,6 +28,12 @@ class Invocation:
     env_file: Path | None = None
     json: bool = False
     verbosity: Verbosity = "normal"
+    background: bool = False
+    """Whether nobody watches: the log is all there is."""
+    told: bool = False
+    """Whether the failure that ends the program has been told already."""
+    state: Path | None = None
+    """Where all state is kept, as soon as it is known."""
     clean: Callable[[str], str] = str
     """Takes the secrets out of a text, as soon as they are known."""
 
@@ -41,6 +50,7 @@ class Invocation:
         loaded = load_settings(os.environ, self.env_file)
         app = App(loaded, os.environ)
         self.clean = app.redactor.clean
+        self.state = app.state.parent
         configure_logs(loaded.settings.log_format, self._log_level(app), app.redactor, os.environ)
         if self.verbosity != "quiet":
             for warning in loaded.warnings:
@@ -51,17 +61,25 @@ class Invocation:
         """Where commands speak for themselves the log says only what nobody foresaw."""
         if self.verbosity == "verbose":
             return "DEBUG"
-        if "JOURNAL_STREAM" in os.environ:
+        if self.background or not os.environ.keys().isdisjoint(_IN_BACKGROUND):
             return app.settings.log_level.upper()
         return "CRITICAL"
 
     def observers(self, app: "App", more: Sequence["Observer"] = ()) -> "Observer":
         """Make the observers of one operation: the log, the history, and what a command adds."""
+        from backupd.observers import relay  # noqa: PLC0415
         from backupd.observers.group import ObserverGroup  # noqa: PLC0415
         from backupd.observers.log import log_event  # noqa: PLC0415
         from backupd.observers.record import Recorder  # noqa: PLC0415
 
-        return ObserverGroup([log_event, Recorder(app.history), *more])
+        observers: list[Observer] = [log_event, Recorder(app.history), *more]
+        if descriptor := os.environ.get(relay.VARIABLE):
+            observers += [relay.Relay(int(descriptor)), self._note_failure]
+        return ObserverGroup(observers)
+
+    def _note_failure(self, event: "Event") -> None:
+        """Under the daemon a failure is in the log already; standard error is the log too."""
+        self.told = self.told or type(event).__name__ == "OperationFailed"
 
 
 def global_options(command: Callable[..., Any]) -> Callable[..., Any]:

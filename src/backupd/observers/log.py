@@ -20,6 +20,7 @@ from backupd.events import (
     OperationFailed,
     OperationStarted,
     RestorePlanned,
+    RunsMissed,
     SpoolHolds,
 )
 from backupd.health import MonitorReport
@@ -192,3 +193,14 @@ def _(event: BackupProved) -> None:
 @_logged.register
 def _(event: LeftoversSwept) -> None:
     _log.info("swept what a dead run left", where=event.where, names=list(event.names))
+
+
+@_logged.register
+def _(event: RunsMissed) -> None:
+    _log.warning(
+        f"{event.operation} was missed",
+        operation=event.operation,
+        count=event.count,
+        first=event.first.isoformat(),
+        last=event.last.isoformat(),
+    )

@@ -76,6 +76,7 @@ class Recorder:
             archive = report.archive
             facts = {
                 "backup": archive.name,
+                "scope": archive.scope,
                 "bytes": archive.size,
                 "content_bytes": archive.content_bytes,
                 "members": archive.members,

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
 
+from backupd.cron import parse_schedule
 from backupd.naming import set_name_mistake
 from backupd.sources.database_url import SERVER_SCHEMES, checked_password, parse_database_url
 
 DATABASE_SCHEMES = ("sqlite", *SERVER_SCHEMES)
 _MAIL_ADDRESS = re.compile(r"[^@\s,<>\"]+@[^@\s,<>\"]+")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/]+\S*")
-_TIME_OF_DAY = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 
 
 def _split(value: object) -> object:
@@ -57,15 +57,7 @@ def _valid_set_name(value: str) -> str:
 
 
 def _valid_schedule(value: str) -> str:
-    allowed = "a time as 01:00, or a cron line as '30 2 * * mon-fri'"
-    if _TIME_OF_DAY.fullmatch(value):
-        return value
-    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415  (costs 0.1 s)
-
-    try:
-        CronTrigger.from_crontab(value, timezone="UTC")
-    except (ValueError, KeyError) as error:
-        raise ValueError(allowed) from error
+    parse_schedule(value)
     return value
 
 

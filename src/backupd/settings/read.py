@@ -9,6 +9,7 @@ from pydantic_settings import EnvSettingsSource
 from typing_extensions import override
 
 from backupd.errors import SettingsError
+from backupd.settings import handover
 from backupd.settings.environment import Environment, Found
 from backupd.settings.mistakes import mistakes_of
 from backupd.settings.schema import Settings
@@ -32,11 +33,16 @@ def load_settings(process: Mapping[str, str], env_file: Path | None = None) -> L
     """Read the process environment and the env file, and check it all.
 
     The file is `env_file`, else `$BACKUPD_ENV_FILE`, else `/etc/backupd/backupd.env`; only the
-    last may be missing. The process environment wins over it.
+    last may be missing. The process environment wins over it. An operation that the daemon started
+    takes over the values that the daemon read.
 
     Raises:
         SettingsError: with every mistake that was found, each a sentence.
     """
+    if descriptor := process.get(handover.VARIABLE):
+        values = handover.taken_over(int(descriptor))
+        settings = Settings.model_validate(_FoundSource(values)())
+        return Loaded(settings=settings, values=values, warnings=(), env_file=env_file)
     environment = Environment()
     chosen = env_file or _from_process(process)
     path = chosen or DEFAULT_ENV_FILE

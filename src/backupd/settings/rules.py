@@ -30,6 +30,9 @@ class Schedule(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     """Start up to so many seconds later, at random, so that many servers do not start at once."""
     catch_up: bool = True
     """After a downtime, run once what was missed."""
+    stall_seconds: Positive = 1800
+    """An operation that shows no progress for so long is stalled: systemd is no longer told that
+    all is well, and restarts the daemon."""
 
 
 class Retention(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):

@@ -1,0 +1,63 @@
+"""`backupd daemon`: the scheduler in the foreground, as systemd starts it."""
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from backupd.cli.invocation import Invocation, global_options
+
+if TYPE_CHECKING:
+    from backupd.wiring import App
+
+
+@click.command()
+@click.option(
+    "--reload", "reload_", is_flag=True, help="Have the running daemon read its settings anew."
+)
+@global_options
+@click.pass_obj
+def daemon(invocation: Invocation, reload_: bool) -> int:  # noqa: FBT001  (click)
+    """Run the scheduler in the foreground; it is what the systemd unit starts."""
+    return _reload(invocation) if reload_ else _run(invocation)
+
+
+def _run(invocation: Invocation) -> int:
+    from backupd.daemon.control import socket_path  # noqa: PLC0415  (costs 0.4 s)
+    from backupd.daemon.loop import Daemon  # noqa: PLC0415
+    from backupd.daemon.scheduler import Scheduler  # noqa: PLC0415
+    from backupd.daemon.systemd import Systemd  # noqa: PLC0415
+
+    invocation.background = True
+    app = _loaded(invocation)
+    scheduler = Scheduler(app, invocation.observers, os.environ)
+    path = socket_path(os.environ, app.set_name)
+    Daemon(scheduler, Systemd(os.environ), path, lambda: _loaded(invocation)).run()
+    return 0
+
+
+def _loaded(invocation: Invocation) -> "App":
+    """Read the settings of something that has no directory of its own to begin in."""
+    from backupd.errors import SettingsError  # noqa: PLC0415
+
+    app = invocation.app()
+    if "BACKUP_SOURCE__ROOT" not in app.loaded.values:
+        raise SettingsError(
+            "BACKUP_SOURCE__ROOT is not set, and the daemon has no current directory to take.",
+            hint=f"Set it in {app.loaded.env_file or 'the env file'} to the application's.",
+        )
+    return app
+
+
+def _reload(invocation: Invocation) -> int:
+    """Wait for the daemon's answer: wrong settings are this command's failure too."""
+    from backupd.daemon.control import ask_to_reload, find_daemon, socket_path  # noqa: PLC0415
+    from backupd.errors import SettingsError  # noqa: PLC0415
+
+    main_pid = os.environ.get("MAINPID", "")  # systemd says whom it means
+    path = find_daemon(os.environ, int(main_pid)) if main_pid.isdecimal() else None
+    if path is None:
+        path = socket_path(os.environ, invocation.app().set_name)
+    if mistakes := ask_to_reload(path):
+        raise SettingsError(*mistakes, hint="The daemon goes on with the settings before.")
+    return 0

@@ -1,0 +1,142 @@
+"""What became of every due time, kept in SQLite beside the history, so that a restart knows."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from backupd.daemon.schedule import Missed, Past, believed
+from backupd.errors import BackupdError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS lines (
+    operation TEXT PRIMARY KEY, line TEXT NOT NULL, since TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS tries (
+    operation TEXT NOT NULL, due TEXT NOT NULL, started_at TEXT NOT NULL,
+    ended INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS missed (
+    operation TEXT NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (operation, last)
+) STRICT;
+"""
+_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Diary:
+    """Every write is durable before it returns: what is started is known to have been started."""
+
+    path: Path
+
+    def begin(self, operation: str, line: str, now: datetime) -> bool:
+        """Note the line that is followed; a new or changed one counts from now, and is True."""
+        with self._open() as database:
+            row = database.execute(
+                "SELECT line, since FROM lines WHERE operation = ?", (operation,)
+            ).fetchone()
+            if row and row[0] == line and believed(datetime.fromisoformat(row[1]), now):
+                return False
+            database.execute(
+                "INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", (operation, line, now.isoformat())
+            )
+            return True
+
+    def past(self, operation: str, now: datetime) -> Past:
+        """Tell up to when the operation's due times are done with, and what was tried since."""
+        with self._open() as database:
+            moments = database.execute(
+                "SELECT since FROM lines WHERE operation = :operation "
+                "UNION ALL SELECT due FROM tries WHERE operation = :operation AND ended "
+                "UNION ALL SELECT last FROM missed WHERE operation = :operation",
+                {"operation": operation},
+            ).fetchall()
+            tries = database.execute(
+                "SELECT due, started_at FROM tries WHERE operation = ? AND NOT ended", (operation,)
+            ).fetchall()
+        known = [datetime.fromisoformat(moment) for (moment,) in moments]
+        settled = max((each for each in known if believed(each, now)), default=now)
+        unfinished = [
+            (datetime.fromisoformat(due), datetime.fromisoformat(at)) for due, at in tries
+        ]
+        return Past(
+            settled=settled,
+            unfinished=tuple(each for each in unfinished if each[0] > settled),
+        )
+
+    def started(self, operation: str, due: datetime, at: datetime) -> None:
+        """Note that a run for a due time is about to begin."""
+        with self._open() as database:
+            database.execute(
+                "INSERT INTO tries VALUES (?, ?, ?, 0)",
+                (operation, due.isoformat(), at.isoformat()),
+            )
+
+    def ended(self, operation: str, due: datetime) -> None:
+        """Note that a run for a due time came to its end, good or bad."""
+        with self._open() as database:
+            database.execute(
+                "UPDATE tries SET ended = 1 WHERE operation = ? AND due = ?",
+                (operation, due.isoformat()),
+            )
+            _trim(database, "tries", operation)
+
+    def withdrawn(self, operation: str, due: datetime, at: datetime) -> None:
+        """Forget a run that could not even begin, because another operation was at work."""
+        with self._open() as database:
+            database.execute(
+                "DELETE FROM tries WHERE operation = ? AND due = ? AND started_at = ?",
+                (operation, due.isoformat(), at.isoformat()),
+            )
+
+    def miss(self, missed: Missed) -> None:
+        """Note due times that will not be run."""
+        with self._open() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO missed VALUES (?, ?, ?, ?)",
+                (missed.operation, missed.first.isoformat(), missed.last.isoformat(), missed.count),
+            )
+            _trim(database, "missed", missed.operation)
+
+    def missed(self, *, limit: int = 20) -> list[Missed]:
+        """Give the due times that were not run, the last first."""
+        with self._open() as database:
+            rows = database.execute(
+                "SELECT operation, first, last, count FROM missed ORDER BY last DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [
+            Missed(
+                operation=operation,
+                first=datetime.fromisoformat(first),
+                last=datetime.fromisoformat(last),
+                count=count,
+            )
+            for operation, first, last, count in rows
+        ]
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+            with closing(sqlite3.connect(self.path, timeout=10)) as database, database:
+                database.executescript(_SCHEMA)
+                yield database
+        except (sqlite3.Error, OSError) as error:
+            raise BackupdError(
+                f"The diary {self.path} cannot be used: {error}.",
+                hint="Check that backupd may write there; if the file is damaged, move it away.",
+            ) from error
+
+
+def _trim(database: sqlite3.Connection, table: str, operation: str) -> None:
+    """Keep the last rows of each operation; a schedule of every minute fills no disk."""
+    database.execute(
+        f"DELETE FROM {table} WHERE operation = :operation AND rowid NOT IN (SELECT rowid "  # noqa: S608
+        f"FROM {table} WHERE operation = :operation ORDER BY rowid DESC LIMIT :kept)",
+        {"operation": operation, "kept": _KEPT},
+    )

@@ -1,0 +1,220 @@
+"""Starts what is due, one operation at a time, and remembers what became of each due time."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from backupd.cron import parse_schedule
+from backupd.daemon.diary import Diary
+from backupd.daemon.forecast import warn_of_removals
+from backupd.daemon.operation import PROGRAM, OperationProcess, start
+from backupd.daemon.schedule import OPERATIONS, Agenda, Past, Timetable, Wanted, agenda
+from backupd.errors import BackupdError
+from backupd.events import OperationFailed, RunsMissed
+from backupd.model import Outcome
+from backupd.ports import Observer
+from backupd.wiring import App
+
+_log = structlog.get_logger("backupd")
+
+_ASLEEP = timedelta(minutes=5)
+_LOCKED, _INTERRUPTED = 75, 130
+_LOOKED_BACK = 20
+
+
+def timetable_of(app: App) -> Timetable:
+    """Read the timetable out of the settings."""
+    section = app.settings.schedule
+    return Timetable(
+        lines={name: parse_schedule(getattr(section, name)) for name in OPERATIONS},
+        zone=app.zone,
+        jitter=timedelta(seconds=section.jitter),
+        seed=f"{os.uname().nodename} {app.set_name}",
+        catch_up=section.catch_up,
+    )
+
+
+class Scheduler:
+    """Looks at the clock when `tick` is called; holds no operation's memory, only its process."""
+
+    def __init__(
+        self,
+        app: App,
+        observers: Callable[[App], Observer],
+        process: Mapping[str, str],
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
+        self.running: OperationProcess | None = None
+        self.blocked_by = ""
+        self._observers = observers
+        self._process = process
+        self._program = program
+        self._awake_since = self._last_look = app.clock.now()
+        self._nothing_before: datetime | None = None
+        self.follow(app)
+        self._report_the_dead()
+
+    def follow(self, app: App) -> None:
+        """Go by these settings from now on; a running operation goes on by its own.
+
+        Raises:
+            BackupdError: the state directory cannot be written to.
+        """
+        timetable = timetable_of(app)
+        diary = Diary(app.state / "diary.sqlite")
+        now = app.clock.now()
+        for operation in OPERATIONS:
+            diary.begin(operation, f"{timetable.lines[operation].text} ({app.zone.key})", now)
+        self.app, self.timetable, self.diary = app, timetable, diary
+        self._observe = self._observers(app)
+        self._nothing_before = None
+
+    def forecast(self, old: App) -> None:
+        """Warn if the settings that are followed now would remove more than the old ones."""
+        warn_of_removals(old.loaded, self.app.loaded, self._process, self._program)
+
+    @property
+    def stall_limit(self) -> float:
+        """For how many seconds a running operation may show no progress."""
+        return self.app.settings.schedule.stall_seconds
+
+    @property
+    def is_stalled(self) -> bool:
+        """Tell whether the running operation has shown no progress for too long."""
+        return self.running is not None and self.running.is_stalled(self.stall_limit)
+
+    def tick(self) -> None:
+        """See how the running operation does; if there is none, start the next that is due."""
+        now = self.app.clock.now()
+        if now - self._last_look > _ASLEEP:
+            _log.info("nobody looked at the clock for a while", since=self._last_look.isoformat())
+            self._awake_since = now
+        elif now < self._last_look:
+            self._awake_since = min(self._awake_since, now)
+            self._nothing_before = None
+        self._last_look = now
+        self.collect()
+        if self.running is None and (self._nothing_before is None or now >= self._nothing_before):
+            self._start_next(now)
+
+    def collect(self) -> None:
+        """Take what the running operation has written, and its end if it has ended."""
+        status = self.running.take() if self.running else None
+        if self.running and status is not None:
+            self._ended(self.running, status, self.app.clock.now())
+
+    def seconds_to_next(self) -> float:
+        """Tell in how many seconds something is to be done, as far as the clock knows."""
+        if self.running is not None or self._nothing_before is None:
+            return float("inf")
+        return max((self._nothing_before - self.app.clock.now()).total_seconds(), 0)
+
+    def _start_next(self, now: datetime) -> None:
+        decided = self.decide(now)
+        for missed in decided.missed:
+            self.diary.miss(missed)
+            self._observe(
+                RunsMissed(
+                    operation=missed.operation,
+                    set_name=self.app.set_name,
+                    first=missed.first,
+                    last=missed.last,
+                    count=missed.count,
+                )
+            )
+        ready = [wanted for wanted in decided.wanted if wanted.not_before <= now]
+        self.blocked_by = ""
+        if not ready:
+            self._nothing_before = min(
+                [*self.next_starts(now).values(), *(each.not_before for each in decided.wanted)],
+                default=None,
+            )
+        elif holder := self.app.lock.holder():
+            self.blocked_by = f"{holder['operation']} (pid {holder['pid']})"
+        else:
+            self._start(ready[0], now)
+
+    def decide(self, now: datetime) -> Agenda:
+        """Decide from what is known now."""
+        past = {operation: self._past(operation, now) for operation in OPERATIONS}
+        return agenda(self.timetable, past, self._awake_since, now)
+
+    def next_starts(self, now: datetime) -> dict[str, datetime]:
+        """Tell when each operation starts next, the first one first."""
+        starts = {operation: self.timetable.next_start(operation, now) for operation in OPERATIONS}
+        known = {operation: at for operation, at in starts.items() if at is not None}
+        return dict(sorted(known.items(), key=lambda item: item[1]))
+
+    def _past(self, operation: str, now: datetime) -> Past:
+        """A full run by hand that succeeded counts for the due times before it."""
+        past = self.diary.past(operation, now)
+        by_hand = [
+            run.started_at
+            for run in self.app.history.runs(operation, limit=_LOOKED_BACK)
+            if run.outcome is Outcome.SUCCEEDED and run.facts.get("scope", "full") == "full"
+            if run.started_at <= now
+        ]
+        settled = max([past.settled, *by_hand])
+        return Past(
+            settled=settled, unfinished=[each for each in past.unfinished if each[0] > settled]
+        )
+
+    def _start(self, wanted: Wanted, now: datetime) -> None:
+        self.diary.started(wanted.operation, wanted.due, now)
+        why = {"late_by_minutes": int((now - wanted.due).total_seconds() // 60)}
+        _log.info(
+            f"{wanted.operation} is due", due=wanted.due.isoformat(), **why if wanted.late else {}
+        )
+        try:
+            self.running = start(wanted, now, self.app.loaded.values, self._process, self._program)
+        except OSError as error:
+            self.diary.ended(wanted.operation, wanted.due)
+            self._failed(wanted.operation, now, now, f"It could not be started: {error.strerror}.")
+
+    def _ended(self, running: OperationProcess, status: int, now: datetime) -> None:
+        running.close()
+        self.running, self._nothing_before = None, None
+        operation, due = running.wanted.operation, running.wanted.due
+        if status == _LOCKED:
+            self.diary.withdrawn(operation, due, running.started_at)
+        elif self._is_recorded(running):
+            self.diary.ended(operation, due)  # whatever ended it, ended it after its work
+        elif status < 0 and not running.stop_asked:
+            what = f"It was killed by signal {-status}."
+            self._failed(operation, running.started_at, now, what, running.run_id)
+        elif status >= 0 and status != _INTERRUPTED:
+            self.diary.ended(operation, due)
+
+    def _is_recorded(self, running: OperationProcess) -> bool:
+        """Tell whether the operation noted its own end, and that it was not stopped before it."""
+        known = self.app.history.runs(running.wanted.operation, limit=_LOOKED_BACK)
+        return any(
+            run.run_id == running.run_id and run.outcome is not Outcome.FAILED for run in known
+        )
+
+    def _failed(
+        self, operation: str, started_at: datetime, now: datetime, what: str, run_id: str = ""
+    ) -> None:
+        """Announce the end of an operation that could not announce it itself."""
+        self._observe(
+            OperationFailed(
+                run_id=run_id or f"{started_at:%Y%m%dT%H%M%SZ}",
+                operation=operation,
+                set_name=self.app.set_name,
+                started_at=started_at,
+                at=now,
+                error=BackupdError(what, hint="The log before this line may tell why."),
+            )
+        )
+
+    def _report_the_dead(self) -> None:
+        """Announce the operations that died together with the daemon, once."""
+        now = self.app.clock.now()
+        for operation in OPERATIONS:
+            known = self.app.history.runs(operation, limit=_LOOKED_BACK)
+            last_known = max((run.started_at for run in known), default=None)
+            for _, at in self.diary.past(operation, now).unfinished:
+                if last_known is None or last_known < at:
+                    self._failed(operation, at, now, "It died together with the daemon.")
