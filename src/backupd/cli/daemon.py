@@ -23,6 +23,7 @@ def daemon(invocation: Invocation, reload_: bool) -> int:  # noqa: FBT001  (clic
 
 
 def _run(invocation: Invocation) -> int:
+    from backupd.cli.telling import Announcer  # noqa: PLC0415
     from backupd.daemon.control import socket_path  # noqa: PLC0415  (costs 0.4 s)
     from backupd.daemon.loop import Daemon  # noqa: PLC0415
     from backupd.daemon.scheduler import Scheduler  # noqa: PLC0415
@@ -30,9 +31,15 @@ def _run(invocation: Invocation) -> int:
 
     invocation.background = True
     app = _loaded(invocation)
-    scheduler = Scheduler(app, invocation.observers, os.environ)
-    path = socket_path(os.environ, app.set_name)
-    Daemon(scheduler, Systemd(os.environ), path, lambda: _loaded(invocation)).run()
+    announcer = Announcer()
+    try:
+        scheduler = Scheduler(
+            app, lambda new: invocation.observers(new, [announcer.follow(new)]), os.environ
+        )
+        path = socket_path(os.environ, app.set_name)
+        Daemon(scheduler, Systemd(os.environ), path, lambda: _loaded(invocation)).run()
+    finally:
+        announcer.stop()
     return 0
 
 

@@ -55,6 +55,7 @@ for command in (
     schedule,
     report,
     notify,
+    schedule,
     doctor,
     config,
 ):

@@ -1,18 +1,22 @@
 """`backupd status`: what the set does, how everything last came out, and what is wrong."""
 
+import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.render import moment, plain, print_json, printable, table
+from backupd.errors import BackupdError
 from backupd.words import age, size
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from backupd.daemon.state import DaemonState
     from backupd.operations.status import OperationState, Place, Status
     from backupd.wiring import App
 
@@ -32,11 +36,10 @@ def status(invocation: Invocation, follow: bool) -> int:  # noqa: FBT001
         with suppress(KeyboardInterrupt):
             _follow(app)
         return 0
-    seen = app.status()
     if invocation.json:
-        print_json(_document(seen))
+        print_json(_document(*_look(app)))
     else:
-        click.echo(_screen(app, seen))
+        click.echo(_screen(app))
     return 0
 
 
@@ -48,21 +51,39 @@ def _follow(app: "App") -> None:
 
     with Live(console=Console(), screen=True, auto_refresh=False) as live:
         while True:
-            live.update(Text(_screen(app, app.status())), refresh=True)
+            live.update(Text(_screen(app)), refresh=True)
             time.sleep(_EVERY)
 
 
-def _document(seen: "Status") -> dict[str, object]:
+def _look(app: "App") -> tuple["Status", "DaemonState | None"]:
+    """See what is on the disk, and ask the daemon, if one runs, for what only it knows."""
+    from backupd.daemon.control import read_state, socket_path  # noqa: PLC0415
+
+    seen, state = app.status(), None
+    with suppress(BackupdError):  # another user's daemon
+        state = read_state(socket_path(os.environ, app.set_name))
+    if state is None:
+        return seen, None
+    coming = state.next_runs
+    operations = tuple(
+        replace(each, next_at=coming.get(each.operation)) for each in seen.operations
+    )
+    return replace(seen, operations=operations), state
+
+
+def _document(seen: "Status", state: "DaemonState | None") -> dict[str, object]:
     """Give it to programs: the last hundred runs are enough."""
     whole: dict[str, object] = plain(seen)
     whole["runs"] = plain(seen.runs[:100])
+    whole["daemon"] = plain(state)
     return whole
 
 
-def _screen(app: "App", seen: "Status") -> str:
+def _screen(app: "App") -> str:
+    seen, state = _look(app)
     parts = [
         f"Backup set {seen.set_name}, {moment(seen.at, app.zone)}",
-        _now(seen),
+        _now(app, seen, state),
         _operations(app, seen),
         _destinations(app, seen),
         _problems(app, seen),
@@ -70,7 +91,12 @@ def _screen(app: "App", seen: "Status") -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _now(seen: "Status") -> str:
+def _now(app: "App", seen: "Status", state: "DaemonState | None") -> str:
+    if state is not None:
+        from backupd.daemon.state import status_line  # noqa: PLC0415
+
+        mistakes = [f"! {mistake}" for mistake in state.reload_mistakes]
+        return "\n".join([f"Daemon: {status_line(state, seen.at, app.zone)}", *mistakes])
     if not seen.running:
         return "Nothing runs now."
     running = seen.running

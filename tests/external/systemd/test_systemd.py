@@ -75,6 +75,7 @@ def test_start_returns_when_it_is_ready(machine: Machine) -> None:
     took = time.monotonic() - began
     assert machine.must("systemctl is-active backupd") == "active"
     machine.until(lambda: machine.show("StatusText") == "idle; next: backup 01:00")
+    assert "Daemon: idle; next: backup 01:00" in machine.must("backupd status")
     assert took < 20  # under 2 s on a machine that does nothing else
 
 
