@@ -1,15 +1,18 @@
 """Reports taken apart: what is wrong, under which key, and what else was looked at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from backupd.accounts import account_of_missed
+from backupd.caution import Objection, Refusal
+from backupd.cleaning import Cleaning, CleanReport, FailedRemoval
 from backupd.events import Report
 from backupd.findings import found_in
+from backupd.health import Check, Finding, Health, MonitorReport
 from backupd.history import History
-from backupd.model import Outcome
+from backupd.model import Backup, Outcome
 from backupd.notices import Memory, Policy, Topic, decide
 from backupd.observers.record import Recorder
 from backupd.problems import Cause
@@ -19,60 +22,34 @@ from fakes.accounts import Report as Plain
 FAILED = Outcome.FAILED
 
 
-@dataclass(frozen=True)
-class Finding:
-    check: str
-    message: str = "It is wrong."
-    hint: str = "Look."
+def finding(check: Check) -> Finding:
+    return Finding(check=check, message="It is wrong.", hint="Look.")
 
 
-@dataclass(frozen=True)
-class Newest:
-    created_at: datetime = MOMENT
+def health(
+    destination: str, findings: Sequence[Finding] = (), set_name: str = "shop", count: int = 5
+) -> Health:
+    backup = Backup(
+        set_name=set_name, destination=destination, key="k.zip", created_at=MOMENT, size=45
+    )
+    return Health(
+        set_name=set_name,
+        destination=destination,
+        count=count,
+        total_bytes=count * 45,
+        newest=backup if count else None,
+        oldest=backup if count else None,
+        findings=tuple(findings),
+    )
 
 
-@dataclass(frozen=True)
-class Health:
-    destination: str
-    findings: Sequence[Finding] = ()
-    set_name: str = "shop"
-    count: int = 5
-    total_bytes: int = 225
-    newest: Newest | None = field(default_factory=Newest)
+def objection(refusal: Refusal) -> Objection:
+    return Objection(refusal=refusal, message="It looks like an accident.", hint="Look.")
 
 
-@dataclass(frozen=True)
-class HealthReport:
-    healths: Sequence[Health]
-    outcome: Outcome = FAILED
-
-
-@dataclass(frozen=True)
-class Failure:
-    error: str
-    hint: str = "Look."
-
-
-@dataclass(frozen=True)
-class Objection:
-    refusal: str
-    message: str = "It looks like an accident."
-    hint: str = "Look."
-
-
-@dataclass(frozen=True)
-class Cleaning:
-    destination: str
-    error: str = ""
-    hint: str = ""
-    objections: Sequence[Objection] = ()
-    failed: Sequence[Failure] = ()
-
-
-@dataclass(frozen=True)
-class CleanReport:
-    destinations: Sequence[Cleaning]
-    outcome: Outcome = FAILED
+def not_removed(error: str) -> FailedRemoval:
+    backup = Backup(set_name="shop", destination="c", key="k.zip", created_at=MOMENT, size=45)
+    return FailedRemoval(backup=backup, error=error, hint="Look.")
 
 
 @dataclass(frozen=True)
@@ -102,8 +79,8 @@ def keys(report: Report, operation: str) -> dict[str, Cause]:
 
 
 def test_each_finding_is_a_problem_of_its_own_and_a_dead_destination_is_down() -> None:
-    findings = [Finding("reachable"), Finding("age"), Finding("shrunk")]
-    report = HealthReport([Health("local"), Health("offsite", findings)])
+    findings = [finding(Check.REACHABLE), finding(Check.AGE), finding(Check.SHRUNK)]
+    report = MonitorReport(healths=(health("local"), health("offsite", findings)))
     assert keys(report, "monitor") == {
         "monitor:offsite/shop:reachable": Cause.DOWN,
         "monitor:offsite/shop:age": Cause.STALE,
@@ -118,20 +95,22 @@ def test_each_finding_is_a_problem_of_its_own_and_a_dead_destination_is_down() -
 
 
 def test_another_set_on_the_same_destination_is_named() -> None:
-    report = HealthReport([Health("local", [Finding("age")], set_name="other")])
+    report = MonitorReport(healths=(health("local", [finding(Check.AGE)], "other"),))
     found = found_in(report, "monitor", "shop")
     assert found.rows[0].destination == "local (other)"
     assert found.checked == ("monitor:*", "monitor:local/other")
 
 
 def test_a_clean_tells_dead_destinations_refusals_and_what_could_not_be_removed() -> None:
+    refused = (objection(Refusal.TOO_MANY), objection(Refusal.FAILING_BACKUPS))
+    left = (not_removed("It is locked."), not_removed("So is this."))
     report = CleanReport(
-        [
-            Cleaning("a", error="It is down."),
-            Cleaning("b", objections=[Objection("too-many"), Objection("failing-backups")]),
-            Cleaning("c", failed=[Failure("It is locked."), Failure("So is this.")]),
-            Cleaning("d"),
-        ]
+        destinations=(
+            Cleaning(destination="a", error="It is down."),
+            Cleaning(destination="b", objections=refused),
+            Cleaning(destination="c", failed=left),
+            Cleaning(destination="d"),
+        )
     )
     assert keys(report, "clean") == {
         "clean:a:reachable": Cause.DOWN,
@@ -170,12 +149,12 @@ def test_a_report_of_another_shape_is_as_good_as_its_outcome() -> None:
 
 def test_what_a_health_check_saw_is_kept(tmp_path: Path) -> None:
     history = History(tmp_path / "history.sqlite")
-    report = HealthReport(
-        [
-            Health("local"),
-            Health("offsite", [Finding("reachable")], count=0, newest=None),
-            Health("local", set_name="other", count=99),
-        ]
+    report = MonitorReport(
+        healths=(
+            health("local"),
+            health("offsite", [finding(Check.REACHABLE)], count=0),
+            health("local", set_name="other", count=99),
+        )
     )
     Recorder(history)(replace(ended(MOMENT, "monitor"), report=report))
     seen = history.sightings()

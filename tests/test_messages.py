@@ -23,8 +23,9 @@ from backupd.errors import DumpError
 from backupd.events import OperationEnded, OperationFailed
 from backupd.language import Language
 from backupd.logs import Redactor
+from backupd.message import Message
 from backupd.messages import Past, Voice, compose, sample
-from backupd.model import Message, Outcome
+from backupd.model import Outcome
 from backupd.notices import Memory, Policy, Topic, decide
 from backupd.picture import HEIGHT, WIDTH, Shade, draw
 from fakes.accounts import MOMENT, backed_up, failed

@@ -1,15 +1,12 @@
-"""What a report says is wrong, what it says is well, and how it came out at each destination.
-
-Reports are known by their shape: whatever has `healths` tells of health, whatever has `proofs`
-tells of backups that were read back.
-"""
+"""What a report says is wrong, what it says is well, and how it came out at each destination."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from backupd.cleaning import Cleaning, CleanReport
 from backupd.events import Report
+from backupd.health import Health, MonitorReport
 from backupd.model import BackupReport, Outcome, Scope
 from backupd.problems import Cause, Problem, Row
 
@@ -36,66 +33,17 @@ class Found:
     figures: Mapping[str, int | str] = field(default_factory=dict)
 
 
-class _Remark(Protocol):
-    message: str
-    hint: str
-
-
-class _Finding(_Remark, Protocol):
-    check: str
-
-
-class _Objection(_Remark, Protocol):
-    refusal: str
-
-
-class _Dated(Protocol):
-    created_at: datetime
-
-
-class Health(Protocol):
-    """How one backup set at one destination is."""
-
-    set_name: str
-    destination: str
-    count: int
-    total_bytes: int
-    newest: _Dated | None
-    findings: Sequence[_Finding]
-
-
-class _Failure(Protocol):
-    error: str
-    hint: str
-
-
-class _Cleaning(_Failure, Protocol):
-    destination: str
-    objections: Sequence[_Objection]
-    failed: Sequence[_Failure]
-
-
 class _Flaw(Protocol):
     path: str
     what: str
 
 
-class _Proof(_Failure, Protocol):
+class _Proof(Protocol):
     destination: str
     key: str
+    error: str
+    hint: str
     flaws: Sequence[_Flaw]
-
-
-@runtime_checkable
-class HealthReport(Protocol):
-    """What monitor returns."""
-
-    healths: Sequence[Health]
-
-
-@runtime_checkable
-class _CleanReport(Protocol):
-    destinations: Sequence[_Cleaning]
 
 
 @runtime_checkable
@@ -109,11 +57,11 @@ def found_in(report: Report, operation: str, set_name: str) -> Found:
     outcome = report.outcome
     if isinstance(report, BackupReport):
         return _in_backup(report)
-    if isinstance(report, HealthReport):
+    if isinstance(report, MonitorReport):
         return _in_health(report.healths, whole, set_name)
     if isinstance(report, _ProofReport):
         return _in_proofs(report.proofs, operation)
-    if operation == "clean" and isinstance(report, _CleanReport):
+    if isinstance(report, CleanReport):
         return _in_clean(report.destinations)
     problem = Problem(key=whole, text=f"The {operation} is {outcome}.")
     return Found(problems=() if outcome is Outcome.SUCCEEDED else (problem,), checked=(whole,))
@@ -188,7 +136,7 @@ def _in_health(healths: Sequence[Health], whole: str, set_name: str) -> Found:
     )
 
 
-def _in_clean(cleanings: Sequence[_Cleaning]) -> Found:
+def _in_clean(cleanings: Sequence[Cleaning]) -> Found:
     found: list[Problem] = []
     rows: list[Row] = []
     for each in cleanings:
@@ -200,7 +148,7 @@ def _in_clean(cleanings: Sequence[_Cleaning]) -> Found:
     return Found(problems=tuple(found), checked=checked, rows=tuple(rows))
 
 
-def _of_cleaning(each: _Cleaning) -> Iterator[Problem]:
+def _of_cleaning(each: Cleaning) -> Iterator[Problem]:
     key, place = f"clean:{each.destination}", each.destination
     if each.error:
         yield Problem(
@@ -216,7 +164,8 @@ def _of_cleaning(each: _Cleaning) -> Iterator[Problem]:
         )
     if each.failed:
         first = each.failed[0]
-        yield Problem(key=f"{key}:not-removed", place=place, text=first.error, hint=first.hint)
+        text = f"{first.backup.key} is still there: {first.error}"
+        yield Problem(key=f"{key}:not-removed", place=place, text=text, hint=first.hint)
 
 
 def _in_proofs(proofs: Sequence[_Proof], operation: str) -> Found:

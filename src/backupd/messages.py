@@ -13,7 +13,8 @@ from backupd import __version__
 from backupd.accounts import Account
 from backupd.events import OperationStarted
 from backupd.language import Language
-from backupd.model import Message, Outcome
+from backupd.message import Message
+from backupd.model import Outcome
 from backupd.notices import Notice, Open, Topic
 from backupd.picture import COLUMNS, Shade, draw
 from backupd.wording import operation_name, summary, title

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from backupd.errors import BackupdError, NotifierError
-from backupd.model import Message
+from backupd.message import Message
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (

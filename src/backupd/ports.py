@@ -12,7 +12,8 @@ from typing import Protocol, runtime_checkable
 
 from backupd.errors import DestinationError
 from backupd.events import Event
-from backupd.model import Member, Message, Omission, StoredObject
+from backupd.message import Message
+from backupd.model import Member, Omission, StoredObject
 
 Observer = Callable[[Event], None]
 """Listens to what happens. What it raises changes nothing."""

@@ -16,13 +16,13 @@ def outbox_of(program: Program) -> Outbox:
 
 
 def mails_to(program: Program, port: int, **more: str) -> None:
-    program.set(
-        MAIL_TO="admin@example.org,boss@example.org",
-        MAIL__HOST="127.0.0.1",
-        MAIL__PORT=str(port),
-        MAIL__FROM="backupd@example.org",
-        **more,
-    )
+    settings = {
+        "MAIL_TO": "admin@example.org,boss@example.org",
+        "MAIL__HOST": "127.0.0.1",
+        "MAIL__PORT": str(port),
+        "MAIL__FROM": "backupd@example.org",
+    }
+    program.set(**(settings | more))
 
 
 def body(mail: EmailMessage) -> str:
@@ -177,4 +177,45 @@ def test_an_event_can_be_told_to_nobody(program: Program) -> None:
     with MailHouse(Mailbox()) as house:
         mails_to(program, house.port, NOTIFY__BACKUP_SUCCEEDED="none")
         assert program("run").code == 0
+    assert house.mailbox.mails == []
+
+
+def test_a_destination_that_dies_is_told_once_by_backup_clean_and_monitor_together(
+    program: Program,
+) -> None:
+    there, gone = program.folder / "there", program.folder / "gone"
+    program.set(DESTINATIONS__THERE__TYPE="local", DESTINATIONS__THERE__PATH=str(there))
+    with MailHouse(Mailbox()) as house:
+        mails_to(program, house.port, MAIL_TO="admin@example.org")
+        assert program("run").code == 0
+        there.rename(gone)
+        there.write_text("a file where the directory was")
+        assert program("run").code == 3
+        assert program("clean").code in {1, 3}
+        assert program("monitor").code == 1
+        there.unlink()
+        gone.rename(there)
+        assert program("run").code == 0
+        assert program("clean").code == 0
+        assert program("monitor").code in {0, 1}
+    events = [str(mail["X-Backupd-Event"]) for mail in house.mailbox.mails]
+    assert events[:3] == ["backup_succeeded", "backup_partial", "recovered"]
+
+
+def test_monitor_tells_what_it_finds_and_status_shows_what_it_saw(program: Program) -> None:
+    with MailHouse(Mailbox()) as house:
+        mails_to(program, house.port, MAIL_TO="admin@example.org")
+        assert program("monitor").code == 1
+    (mail,) = house.mailbox.mails
+    assert "Backups unhealthy (here) since" in mail["Subject"]
+    assert "no" in program("status").out
+    document = json.loads(program("status", "--json").out)
+    assert document["destinations"][0]["seen"]["healthy"] is False
+
+
+def test_a_dry_run_of_clean_tells_nobody(program: Program) -> None:
+    with MailHouse(Mailbox()) as house:
+        mails_to(program, house.port, NOTIFY__WHEN="every")
+        program("clean", "--dry-run")
+        program("clean", "--disable-notifications")
     assert house.mailbox.mails == []

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backupd.events import OperationEnded, OperationFailed, OperationStarted
-from backupd.model import Archive, BackupReport, Copy, Message, Outcome, Scope, StoredObject
+from backupd.message import Message
+from backupd.model import Archive, BackupReport, Copy, Outcome, Scope, StoredObject
 
 MOMENT = datetime(2025, 11, 8, 1, 0, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 import threading
 
 from backupd.errors import NotifierError
-from backupd.model import Message
+from backupd.message import Message
 
 
 class MemoryChannel:

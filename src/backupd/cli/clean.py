@@ -8,6 +8,7 @@ from backupd.cli.invocation import Invocation, global_options, stoppable
 from backupd.cli.plan import plan_table
 from backupd.cli.render import print_json, table, trouble
 from backupd.cli.run import EXIT_CODES
+from backupd.cli.telling import telling
 from backupd.words import plural, size
 
 if TYPE_CHECKING:
@@ -28,9 +29,17 @@ REFUSALS = ("too-many", "clock", "empty-policy", "failing-backups")
     type=click.Choice(REFUSALS),
     help="Clean this once although it was refused for that reason.",
 )
+@click.option("--disable-notifications", is_flag=True, help="Tell nobody how it came out.")
 @global_options
 @click.pass_obj
-def clean(invocation: Invocation, keep: int | None, *, dry_run: bool, despite: tuple[str]) -> int:
+def clean(
+    invocation: Invocation,
+    keep: int | None,
+    *,
+    dry_run: bool,
+    despite: tuple[str],
+    disable_notifications: bool,
+) -> int:
     """Apply the retention policy: remove the backups that it does not keep."""
     from backupd import care  # noqa: PLC0415  (costs 0.3 s)
     from backupd.caution import Refusal  # noqa: PLC0415
@@ -41,8 +50,8 @@ def clean(invocation: Invocation, keep: int | None, *, dry_run: bool, despite: t
         operation = care.keeping_only(operation, keep)
     if dry_run:
         operation = care.dry(operation)
-    with stoppable():
-        report = app.performer(invocation.observers(app)).perform(operation)
+    with stoppable(), telling(app, disabled=disable_notifications or dry_run) as tell:
+        report = app.performer(invocation.observers(app, [tell])).perform(operation)
     if invocation.json:
         print_json(_document(report, dry_run=dry_run))
     elif invocation.verbosity != "quiet":

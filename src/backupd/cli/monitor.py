@@ -7,6 +7,7 @@ import click
 from backupd.cli.invocation import Invocation, global_options, stoppable
 from backupd.cli.render import print_json
 from backupd.cli.run import EXIT_CODES
+from backupd.cli.telling import telling
 from backupd.words import age, plural, size
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def monitor(invocation: Invocation) -> int:
     from backupd import care  # noqa: PLC0415  (costs 0.3 s)
 
     app = invocation.app()
-    with stoppable():
-        report = app.performer(invocation.observers(app)).perform(care.monitor(app))
+    with stoppable(), telling(app, disabled=False) as tell:
+        report = app.performer(invocation.observers(app, [tell])).perform(care.monitor(app))
     now = app.clock.now()
     if invocation.json:
         healths = [as_document(health, now) for health in report.healths]

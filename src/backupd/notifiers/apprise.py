@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field
 
 from backupd.errors import NotifierError
-from backupd.model import Message
+from backupd.message import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from backupd.model import Message
+from backupd.message import Message
 from backupd.notifiers.http import post
 
 _GREEN = "#2f8f5b"

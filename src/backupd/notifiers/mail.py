@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from typing import Literal
 
 from backupd.errors import NotifierError
-from backupd.model import Message
+from backupd.message import Message
 
 _TIMEOUT = 30.0
 _PERMANENT = 500

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
-from backupd.model import Message
+from backupd.message import Message
 from backupd.notifiers.http import post
 
 START = "ping_start"

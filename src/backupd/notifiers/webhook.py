@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
-from backupd.model import Message
+from backupd.message import Message
 from backupd.notifiers.http import post
 
 

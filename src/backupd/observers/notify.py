@@ -8,8 +8,9 @@ from backupd.accounts import Account, account_of, account_of_dead, account_of_no
 from backupd.errors import BackupdError
 from backupd.events import Event, OperationEnded, OperationFailed, OperationStarted
 from backupd.history import History
+from backupd.message import Message
 from backupd.messages import Past, Voice, compose, ping
-from backupd.model import Message, Outcome
+from backupd.model import Outcome
 from backupd.notices import Decision, Memory, Policy, Topic, decide
 from backupd.observers.memory import read_memory, write_memory
 from backupd.outbox import Draft, Envelope, Outbox

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backupd.events import BackupProved, Event, OperationEnded, OperationFailed
-from backupd.findings import Health, HealthReport
+from backupd.health import Health, MonitorReport
 from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, Run, Sighting
 from backupd.model import BackupReport, Copy, DeliveryReport, Outcome
 from backupd.reports import Proof
@@ -86,7 +86,7 @@ class Recorder:
             self.history.record_archive(
                 ArchiveRecord(key=archive.name, encrypted=archive.encrypted, dumps=dumps)
             )
-        elif isinstance(report, HealthReport):
+        elif isinstance(report, MonitorReport):
             for health in report.healths:
                 if health.set_name == event.set_name:
                     self.history.record_sighting(_sighting(health, event.at))
@@ -113,8 +113,8 @@ def _sighting(health: Health, at: datetime) -> Sighting:
     return Sighting(
         destination=health.destination,
         at=at,
-        reachable=all(finding.check != "reachable" for finding in health.findings),
-        healthy=not health.findings,
+        reachable=health.reachable,
+        healthy=health.healthy,
         count=health.count,
         bytes=health.total_bytes,
         newest=health.newest.created_at if health.newest else None,
