@@ -1,7 +1,7 @@
 """Reports taken apart: what is wrong, under which key, and what else was looked at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,14 +12,13 @@ from backupd.events import Report
 from backupd.findings import found_in
 from backupd.health import Check, Finding, Health, MonitorReport
 from backupd.history import History
-from backupd.model import Backup, Outcome
+from backupd.model import Backup, BackupReport, DeliveryReport, Outcome
 from backupd.notices import Memory, Policy, Topic, decide
 from backupd.observers.record import Recorder
 from backupd.problems import Cause
-from fakes.accounts import MOMENT, ended
+from backupd.reports import Flaw, Proof, ProofReport
+from fakes.accounts import MOMENT, backed_up, ended
 from fakes.accounts import Report as Plain
-
-FAILED = Outcome.FAILED
 
 
 def finding(check: Check) -> Finding:
@@ -52,25 +51,10 @@ def not_removed(error: str) -> FailedRemoval:
     return FailedRemoval(backup=backup, error=error, hint="Look.")
 
 
-@dataclass(frozen=True)
-class Flaw:
-    what: str
-    path: str = ""
-
-
-@dataclass(frozen=True)
-class Proof:
-    destination: str
-    key: str = "shop-1.zip"
-    error: str = ""
-    hint: str = ""
-    flaws: Sequence[Flaw] = ()
-
-
-@dataclass(frozen=True)
-class ProofReport:
-    proofs: Sequence[Proof]
-    outcome: Outcome = FAILED
+def proof(destination: str, key: str = "shop-1.zip", *flaws: Flaw, error: str = "") -> Proof:
+    return Proof(
+        destination=destination, key=key, at=MOMENT, seconds=1, flaws=flaws, error=error, hint=""
+    )
 
 
 def keys(report: Report, operation: str) -> dict[str, Cause]:
@@ -121,13 +105,13 @@ def test_a_clean_tells_dead_destinations_refusals_and_what_could_not_be_removed(
 
 
 def test_a_proof_tells_damage_and_what_could_not_be_read() -> None:
-    report = ProofReport(
-        [
-            Proof("a", flaws=[Flaw("its bytes are others", "app/x.php"), Flaw("y"), Flaw("z")]),
-            Proof("b", error="It is down."),
-            Proof("c"),
-        ]
+    flaws = (
+        Flaw(what="its bytes are others", path="app/x.php"),
+        Flaw(what="y"),
+        Flaw(what="z"),
     )
+    damaged = proof("a", "shop-1.zip", *flaws)
+    report = ProofReport(proofs=(damaged, proof("b", error="It is down."), proof("c")))
     assert keys(report, "verify") == {
         "verify:a:shop-1.zip": Cause.OWN,
         "verify:b:shop-1.zip": Cause.STALE,
@@ -137,9 +121,23 @@ def test_a_proof_tells_damage_and_what_could_not_be_read() -> None:
 
 
 def test_a_good_drill_of_a_newer_backup_ends_what_was_wrong_with_an_older_one() -> None:
-    bad = found_in(ProofReport([Proof("a", flaws=[Flaw("x")])]), "drill", "shop")
-    good = found_in(ProofReport([Proof("a", key="shop-2.zip")]), "drill", "shop")
+    bad = found_in(ProofReport(proofs=(proof("a", "shop-1.zip", Flaw(what="x")),)), "drill", "shop")
+    good = found_in(ProofReport(proofs=(proof("a", "shop-2.zip"),)), "drill", "shop")
     assert bad.problems[0].key in good.checked
+
+
+def test_a_late_delivery_that_fails_is_a_problem_of_its_destination_once() -> None:
+    event = backed_up(down=["offsite"])
+    assert isinstance(event.report, BackupReport)
+    late = replace(event.report, late=event.report.copies)
+    assert keys(late, "backup") == {"copy:offsite": Cause.DOWN}
+    assert [row.good for row in found_in(late, "backup", "shop").rows] == [True, False]
+    delivered = DeliveryReport(copies=event.report.copies, finished_at=MOMENT)
+    assert keys(delivered, "deliver") == {"copy:offsite": Cause.DOWN}
+    made = DeliveryReport(
+        copies=tuple(copy for copy in event.report.copies if copy.succeeded), finished_at=MOMENT
+    )
+    assert found_in(made, "deliver", "shop").checked == ("copy:local",)
 
 
 def test_a_report_of_another_shape_is_as_good_as_its_outcome() -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 from backupd.cleaning import Cleaning, CleanReport
 from backupd.events import Report
 from backupd.health import Health, MonitorReport
-from backupd.model import BackupReport, Outcome, Scope
+from backupd.model import BackupReport, Copy, DeliveryReport, Outcome, Scope
 from backupd.problems import Cause, Problem, Row
+from backupd.reports import Proof, ProofReport
 
 _NAMED = 5
 _CAUSES = {
@@ -33,33 +33,17 @@ class Found:
     figures: Mapping[str, int | str] = field(default_factory=dict)
 
 
-class _Flaw(Protocol):
-    path: str
-    what: str
-
-
-class _Proof(Protocol):
-    destination: str
-    key: str
-    error: str
-    hint: str
-    flaws: Sequence[_Flaw]
-
-
-@runtime_checkable
-class _ProofReport(Protocol):
-    proofs: Sequence[_Proof]
-
-
 def found_in(report: Report, operation: str, set_name: str) -> Found:
     """Take a report apart; of one of another shape only the outcome is known."""
     whole = f"{operation}:*"
     outcome = report.outcome
     if isinstance(report, BackupReport):
         return _in_backup(report)
+    if isinstance(report, DeliveryReport):
+        return _in_copies(report.copies)
     if isinstance(report, MonitorReport):
         return _in_health(report.healths, whole, set_name)
-    if isinstance(report, _ProofReport):
+    if isinstance(report, ProofReport):
         return _in_proofs(report.proofs, operation)
     if isinstance(report, CleanReport):
         return _in_clean(report.destinations)
@@ -70,13 +54,11 @@ def found_in(report: Report, operation: str, set_name: str) -> Found:
 def _in_backup(report: BackupReport) -> Found:
     archive = report.archive
     whole = ("backup:*", "backup:left-out") if archive.scope is Scope.FULL else ()
+    copied = _in_copies((*report.copies, *report.late))
     return Found(
-        problems=tuple(_of_backup(report)),
-        checked=(*whole, *(f"copy:{copy.destination}" for copy in report.copies)),
-        rows=tuple(
-            Row(destination=copy.destination, good=copy.succeeded, text=copy.error)
-            for copy in report.copies
-        ),
+        problems=(*copied.problems, *_of_backup(report)),
+        checked=(*whole, *copied.checked),
+        rows=copied.rows,
         figures={
             "backup": archive.name,
             "bytes": archive.size,
@@ -86,13 +68,35 @@ def _in_backup(report: BackupReport) -> Found:
     )
 
 
-def _of_backup(report: BackupReport) -> Iterator[Problem]:
-    for copy in report.copies:
-        if copy.required and not copy.succeeded:
-            key = f"copy:{copy.destination}"
-            yield Problem(
-                key=key, place=copy.destination, cause=Cause.DOWN, text=copy.error, hint=copy.hint
+def _in_copies(copies: Sequence[Copy]) -> Found:
+    """One row for each destination: what it did not take, or that it took all."""
+    failed = {copy.destination: copy for copy in reversed(copies) if not copy.succeeded}
+    places = list(dict.fromkeys(copy.destination for copy in copies))
+    return Found(
+        problems=tuple(
+            Problem(
+                key=f"copy:{place}",
+                place=place,
+                cause=Cause.DOWN,
+                text=failed[place].error,
+                hint=failed[place].hint,
             )
+            for place in places
+            if place in failed and failed[place].required
+        ),
+        checked=tuple(f"copy:{place}" for place in places),
+        rows=tuple(
+            Row(
+                destination=place,
+                good=place not in failed,
+                text=failed[place].error if place in failed else "",
+            )
+            for place in places
+        ),
+    )
+
+
+def _of_backup(report: BackupReport) -> Iterator[Problem]:
     missing = [each for each in report.archive.omissions if not each.harmless]
     if missing:
         named = ", ".join(f"{each.path} ({each.reason})" for each in missing[:_NAMED])
@@ -168,10 +172,10 @@ def _of_cleaning(each: Cleaning) -> Iterator[Problem]:
         yield Problem(key=f"{key}:not-removed", place=place, text=text, hint=first.hint)
 
 
-def _in_proofs(proofs: Sequence[_Proof], operation: str) -> Found:
+def _in_proofs(proofs: Sequence[Proof], operation: str) -> Found:
     """A drill is always of the newest backups, so a good one ends what was wrong with another."""
 
-    def key(each: _Proof) -> str:
+    def key(each: Proof) -> str:
         return f"{operation}:{each.destination}" + ("" if operation == "drill" else f":{each.key}")
 
     bad = [each for each in proofs if each.error or each.flaws]
@@ -199,7 +203,7 @@ def _in_proofs(proofs: Sequence[_Proof], operation: str) -> Found:
     )
 
 
-def _of_proof(each: _Proof) -> str:
+def _of_proof(each: Proof) -> str:
     if each.error:
         return each.error
     first = each.flaws[0]

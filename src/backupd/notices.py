@@ -56,6 +56,7 @@ _BAD = frozenset(
 )
 _SUCCESS = {
     "backup": Topic.BACKUP_SUCCEEDED,
+    "deliver": Topic.BACKUP_SUCCEEDED,
     "clean": Topic.CLEAN_SUCCEEDED,
     "monitor": Topic.HEALTHY,
     "drill": Topic.DRILL_PASSED,
@@ -63,6 +64,7 @@ _SUCCESS = {
 }
 _FAILURE = {
     "backup": Topic.BACKUP_FAILED,
+    "deliver": Topic.BACKUP_PARTIAL,
     "clean": Topic.CLEAN_FAILED,
     "monitor": Topic.UNHEALTHY,
     "drill": Topic.DRILL_FAILED,

@@ -4,6 +4,7 @@ import click
 
 from backupd.cli.invocation import Invocation, global_options, stoppable
 from backupd.cli.run import EXIT_CODES
+from backupd.cli.telling import telling
 from backupd.cli.verify import show_proofs
 
 
@@ -18,7 +19,7 @@ def drill(invocation: Invocation, destinations: tuple[str, ...]) -> int:
 
     app = invocation.app()
     operation = operation_for(app, destinations=destinations)
-    with stoppable(), bar() as on_bar:
-        report = app.performer(invocation.observers(app, [on_bar])).perform(operation)
+    with stoppable(), bar() as on_bar, telling(app, disabled=False) as tell:
+        report = app.performer(invocation.observers(app, [on_bar, tell])).perform(operation)
     show_proofs(invocation, report)
     return EXIT_CODES[report.outcome]

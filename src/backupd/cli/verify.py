@@ -7,6 +7,7 @@ import click
 from backupd.cli.invocation import Invocation, global_options, stoppable
 from backupd.cli.render import plain, print_json, printable
 from backupd.cli.run import EXIT_CODES
+from backupd.cli.telling import telling
 from backupd.words import size
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def verify(
     operation = operation_for(
         app, backup="all" if every else backup, destinations=destinations, percent=percent
     )
-    with stoppable(), bar() as on_bar:
-        report = app.performer(invocation.observers(app, [on_bar])).perform(operation)
+    with stoppable(), bar() as on_bar, telling(app, disabled=False) as tell:
+        report = app.performer(invocation.observers(app, [on_bar, tell])).perform(operation)
     show_proofs(invocation, report)
     return EXIT_CODES[report.outcome]
 

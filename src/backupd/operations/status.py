@@ -97,6 +97,7 @@ def look(set_name: str, destinations: Sequence[str], records: Records, now: date
                 destination=name,
                 newest=_newest(history, name) if runs else None,
                 seen=seen.get(name),
+                verified_at=_verified_at(history, name) if runs else None,
             )
             for name in destinations
         ),
@@ -113,3 +114,9 @@ def look(set_name: str, destinations: Sequence[str], records: Records, now: date
 
 def _newest(history: History, destination: str) -> CopyRecord | None:
     return max(history.copies(destination).values(), key=lambda copy: copy.at, default=None)
+
+
+def _verified_at(history: History, destination: str) -> datetime | None:
+    """Say when a backup there was last read back, or restored, and found good."""
+    found = history.proofs(destination).values()
+    return max((proof.at for proofs in found for proof in proofs if not proof.flaw), default=None)
