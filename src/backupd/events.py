@@ -160,6 +160,7 @@ class RunsMissed:
     first: datetime
     last: datetime
     count: int
+    at: datetime
 
 
 Event = (

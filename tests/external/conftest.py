@@ -11,6 +11,7 @@ from fakes.bucket import OwnBucket
 from fakes.fault_proxy import FaultProxy
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave all real engines to one worker: two that start at once get in each other's way."""
     here = Path(__file__).parent

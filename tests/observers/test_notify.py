@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from backupd.errors import DumpError, Interrupted, NotifierError
-from backupd.events import Event
+from backupd.events import Event, RunsMissed
 from backupd.history import History
 from backupd.language import Language
 from backupd.messages import Voice
@@ -244,3 +244,16 @@ def test_an_observer_that_hangs_delays_nobody() -> None:
         aside(started())
     assert not aside.close(0.2)
     never.set()
+
+
+def test_missed_runs_are_told(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    first, last = MOMENT, MOMENT + 2 * DAY
+    host.see(
+        RunsMissed(
+            operation="backup", set_name="shop", first=first, last=last, count=3, at=last + HOUR
+        )
+    )
+    host.send(last + HOUR)
+    [message] = host.mail.taken
+    assert "was not run" in message.text

@@ -1,10 +1,15 @@
 """`backupd notify`: try the channels that people are told over."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.render import print_json
 from backupd.errors import NotifierError, UnknownNameError
+
+if TYPE_CHECKING:
+    from backupd.wiring import App
 
 
 @click.group()
@@ -19,9 +24,28 @@ def notify() -> None:
 @click.pass_obj
 def test(invocation: Invocation, channel: str | None) -> int:
     """Send a test message to every channel, or to one, as mail or slack."""
+    results = send_samples(invocation.app(), channel)
+    if invocation.json:
+        print_json(
+            [
+                {"channel": name, "sent": not error, "error": error}
+                for name, error in results.items()
+            ]
+        )
+    else:
+        for name, why in results.items():
+            click.echo(f"{name}: {why or 'sent'}", err=bool(why))
+    return 1 if any(results.values()) else 0
+
+
+def send_samples(app: "App", channel: str | None = None) -> dict[str, str]:
+    """Send a test message to every channel, or to one; say by channel why it was not taken, or "".
+
+    Raises:
+        UnknownNameError: there is no such channel, or none at all.
+    """
     from backupd.messages import sample  # noqa: PLC0415
 
-    app = invocation.app()
     notifiers = app.channels.notifiers()
     chosen = {
         name: notifier
@@ -44,14 +68,4 @@ def test(invocation: Invocation, channel: str | None) -> int:
             results[name] = ""
         except NotifierError as error:
             results[name] = app.redactor.clean(f"{error} {error.hint}")
-    if invocation.json:
-        print_json(
-            [
-                {"channel": name, "sent": not error, "error": error}
-                for name, error in results.items()
-            ]
-        )
-    else:
-        for name, why in results.items():
-            click.echo(f"{name}: {why or 'sent'}", err=bool(why))
-    return 1 if any(results.values()) else 0
+    return results

@@ -122,6 +122,7 @@ class Scheduler:
                     first=missed.first,
                     last=missed.last,
                     count=missed.count,
+                    at=now,
                 )
             )
         ready = [wanted for wanted in decided.wanted if wanted.not_before <= now]

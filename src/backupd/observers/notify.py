@@ -4,9 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from backupd.accounts import Account, account_of, account_of_dead, account_of_noted
+from backupd.accounts import (
+    Account,
+    account_of,
+    account_of_dead,
+    account_of_missed,
+    account_of_noted,
+)
 from backupd.errors import BackupdError
-from backupd.events import Event, OperationEnded, OperationFailed, OperationStarted
+from backupd.events import Event, OperationEnded, OperationFailed, OperationStarted, RunsMissed
 from backupd.history import History
 from backupd.message import Message
 from backupd.messages import Past, Voice, compose, ping
@@ -48,6 +54,8 @@ class Telling:
             self._started(event)
         elif isinstance(event, OperationEnded | OperationFailed):
             self._ended(event)
+        elif isinstance(event, RunsMissed):
+            self._missed(event)
         else:
             return
         self.wake()
@@ -72,6 +80,11 @@ class Telling:
                 memory = self._tell(draft, account, memory).memory
                 self._ping_end(draft, account)
             write_memory(draft, memory)
+
+    def _missed(self, event: RunsMissed) -> None:
+        account = account_of_missed(event.operation, event.first, event.last, event.count, event.at)
+        with self.outbox.writing() as draft:
+            write_memory(draft, self._tell(draft, account, read_memory(draft)).memory)
 
     def _account_of_untold(self, started: OperationStarted, now: datetime) -> Account:
         """Say how an operation ended whose end was not told; only the history may know."""
