@@ -175,11 +175,11 @@ class App:
 
     def _previous(self) -> Path | None:
         """Find the newest full archive on this machine, for unchanged members to come from."""
-        found = []
-        for each in self.deliveries(tuple(self._local_places())):
+        found, local = [], self._local_places()
+        for each in self.deliveries(tuple(local)) if local else ():
             with suppress(DestinationError):
                 backups = self.catalog(each.at_once, self.set_name).backups()
-                folder = self._local_places()[each.destination.name].path
+                folder = local[each.destination.name].path
                 full = (backup for backup in backups if backup.scope is Scope.FULL)
                 found += [(backup.created_at, folder / backup.key) for backup in islice(full, 1)]
         kept = self.spool / PREVIOUS

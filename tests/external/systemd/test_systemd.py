@@ -46,6 +46,7 @@ def make_long(machine: Machine) -> None:
 def until_zipping(machine: Machine) -> int:
     """Wait until a backup is in the middle of its work; return its process."""
     machine.until(lambda: "backup: zipping, " in machine.show("StatusText"))
+    machine.until(lambda: machine("find /var/lib/backupd -name '*.partial'").out != "")
     return machine.operation()
 
 
