@@ -1,9 +1,11 @@
 """Wire the operations that look after backups: clean, pin and monitor."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from backupd.caution import RECENT, Circumstances, Refusal
 from backupd.errors import RefusedError
+from backupd.history import MISSED
 from backupd.operations.clean import Clean, pretend
 from backupd.operations.monitor import Monitor, Watched
 from backupd.operations.pin import Pin, Unpin
@@ -93,5 +95,17 @@ def _own(app: App, destination: Destination) -> Watched:
         gauge=destination.gauges if isinstance(destination, Gauged) else None,
         spooled=tuple(name for name in spooled if name not in copies),
         delivered=len(copies),
+        missed_runs=_missed_backups(app),
         dump_sizes={key: each.dumps for key, each in app.history.archives().items()},
+    )
+
+
+def _missed_backups(app: App) -> tuple[datetime, ...]:
+    """Give the last due time of each time that backups were missed, since one succeeded."""
+    last = app.history.last_success("backup")
+    return tuple(
+        missed.ended_at
+        for missed in app.history.runs(MISSED, limit=20)
+        if missed.facts.get("operation") == "backup"
+        and (last is None or missed.ended_at > last.started_at)
     )

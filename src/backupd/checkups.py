@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from backupd import care
+from backupd.cron import next_due, parse_schedule
 from backupd.database_wiring import server_source, sqlite_path
 from backupd.diagnosis import Diagnosis, bad, doubtful, good
 from backupd.operations.doctor import Checkup, probe
@@ -38,6 +39,7 @@ def checkups(app: App) -> list[tuple[str, Checkup]]:
         ("off-site", partial(_off_site, app)),
         ("encryption", partial(_encryption, app)),
         ("clock", look_at_clock),
+        ("schedule", partial(_schedule, app)),
         ("systemd unit", partial(look_at_unit, _unit(app))),
         ("mail", partial(_mail, app)),
         ("backup", partial(_last, app, "backup", "backupd run")),
@@ -87,6 +89,15 @@ def _encryption(app: App) -> Iterable[Diagnosis]:
     else:
         hint = "Set BACKUP_ARCHIVE_PASSWORD if they hold what others must not read."
         yield doubtful("encryption", "Archives are not encrypted.", hint)
+
+
+def _schedule(app: App) -> Iterable[Diagnosis]:
+    now, lines = app.clock.now(), app.settings.schedule
+    for operation in ("backup", "clean", "monitor", "drill"):
+        due = next_due(parse_schedule(getattr(lines, operation)), app.zone, now)
+        if due is not None:
+            when = f"{due.astimezone(app.zone):%a %Y-%m-%d %H:%M %Z}"
+            yield good("schedule", f"The next {operation} is due on {when}.")
 
 
 def _mail(app: App) -> Iterable[Diagnosis]:

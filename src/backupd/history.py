@@ -36,6 +36,10 @@ CREATE TABLE IF NOT EXISTS sightings (
 """
 
 
+MISSED = "missed"
+"""Stands for the operation of a run that never was: due times that were given up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One operation that ended; `facts` are figures of its report, by name."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backupd.events import BackupProved, Event, OperationEnded, OperationFailed
+from backupd.events import BackupProved, Event, OperationEnded, OperationFailed, RunsMissed
 from backupd.health import Health, MonitorReport
-from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, Run, Sighting
+from backupd.history import MISSED, ArchiveRecord, CopyRecord, History, ProofRecord, Run, Sighting
 from backupd.model import BackupReport, Copy, DeliveryReport, Outcome
 from backupd.reports import Proof
 
@@ -23,6 +23,8 @@ class Recorder:
             self._ended(event)
         elif isinstance(event, BackupProved):
             self._proved(event)
+        elif isinstance(event, RunsMissed):
+            self._missed(event)
         elif isinstance(event, OperationFailed):
             self.history.record_run(
                 Run(
@@ -34,6 +36,20 @@ class Recorder:
                     error=str(event.error),
                 )
             )
+
+    def _missed(self, event: RunsMissed) -> None:
+        """Note due times without a run; `monitor` asks for them until a backup succeeds."""
+        self.history.record_run(
+            Run(
+                run_id=f"{event.last:%Y%m%dT%H%M%SZ}-missed-{event.operation}",
+                operation=MISSED,
+                started_at=event.first,
+                ended_at=event.last,
+                outcome=Outcome.FAILED,
+                error=f"{event.operation} did not run when due.",
+                facts={"operation": event.operation, "count": event.count},
+            )
+        )
 
     def _copied(self, copies: Sequence[Copy], at: datetime) -> None:
         for copy in copies:
