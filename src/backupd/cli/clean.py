@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 REFUSALS = ("too-many", "clock", "empty-policy", "failing-backups")
 
 
-@click.command()
+@click.command(short_help="Remove what the retention policy does not keep.")
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Keep only the N newest.")
 @click.option("--dry-run", is_flag=True, help="Print the plan with its reasons, delete nothing.")
 @click.option(

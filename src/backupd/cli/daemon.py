@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from backupd.wiring import App
 
 
-@click.command()
+@click.command(short_help="Run the scheduler in the foreground.")
 @click.option(
     "--reload", "reload_", is_flag=True, help="Have the running daemon read its settings anew."
 )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
 
-@click.command()
+@click.command(short_help="Go through the deployment check-list.")
 @click.option("--send-test", is_flag=True, help="Send a test message to every channel, too.")
 @global_options
 @click.pass_obj

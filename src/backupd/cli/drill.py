@@ -8,7 +8,7 @@ from backupd.cli.telling import telling
 from backupd.cli.verify import show_proofs
 
 
-@click.command()
+@click.command(short_help="Restore the newest backups for a trial.")
 @click.option("--destination", "destinations", multiple=True, metavar="NAME", help="Only there.")
 @global_options
 @click.pass_obj

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from backupd.health import Health
 
 
-@click.command()
+@click.command(short_help="Check the health of every destination.")
 @global_options
 @click.pass_obj
 def monitor(invocation: Invocation) -> int:

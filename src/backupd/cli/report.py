@@ -9,7 +9,7 @@ from backupd.cli.render import print_json
 from backupd.errors import BackupdError
 
 
-@click.command()
+@click.command(short_help="Write one web page on the state of the backups.")
 @click.option(
     "--html",
     required=True,

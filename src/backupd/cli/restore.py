@@ -27,7 +27,7 @@ _NO_MANIFEST = (
 )
 
 
-@click.command()
+@click.command(short_help="Restore a backup, or a part of it.")
 @click.argument("backup", default="latest")
 @click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Restore into it.")
 @click.option("--in-place", is_flag=True, help="Put the application back where it was.")

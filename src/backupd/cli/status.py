@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _EVERY = 2.0
 
 
-@click.command()
+@click.command(short_help="Show what runs, how all came out, and what is wrong.")
 @click.option("--follow", is_flag=True, help="Renew it every two seconds, until Ctrl-C.")
 @global_options
 @click.pass_obj

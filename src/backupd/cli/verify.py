@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _NAMED = 20
 
 
-@click.command()
+@click.command(short_help="Read a backup back and check every byte.")
 @click.argument("backup", default="latest")
 @click.option("--destination", "destinations", multiple=True, metavar="NAME", help="Only there.")
 @click.option("--all", "every", is_flag=True, help="Every backup.")
