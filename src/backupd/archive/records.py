@@ -29,7 +29,6 @@ _UX = struct.Struct("<HHBBLBL")
 LOCAL_BYTES, CENTRAL_BYTES = _LOCAL.size, CENTRAL.size
 OFFSET_AT = 42
 """Where a central record holds its local header's offset."""
-DESCRIPTOR_BYTES = _DESCRIPTOR.size
 
 _MADE_BY_UNIX = 3 << 8 | 63
 _PLAIN_VERSION, _ZIP64_VERSION, _AES_VERSION = 20, 45, 51

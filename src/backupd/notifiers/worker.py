@@ -4,7 +4,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,8 +157,3 @@ class _ChannelThread:
             if last:
                 return
             self._woken.wait(_LOOK_EVERY)
-
-
-def channels_of(names: Sequence[str], notifiers: Mapping[str, Notifier]) -> list[str]:
-    """Give the channels that are set up among those that are named: `mail` is every `mail:…`."""
-    return [channel for channel in notifiers if channel.partition(":")[0] in names]
