@@ -170,7 +170,9 @@ def _open(bucket: S3Bucket, tuning: S3Tuning) -> Any:  # noqa: ANN401  (boto3 ha
         connect_timeout=tuning.connect_timeout,
         read_timeout=tuning.read_timeout,
         max_pool_connections=tuning.parts_at_once + 2,
-        s3={"addressing_style": bucket.addressing_style},
+        # Each body comes with a digest in a signed header; signing the body too would only read
+        # and digest everything once more.
+        s3={"addressing_style": bucket.addressing_style, "payload_signing_enabled": False},
         user_agent_appid="backupd",
     )
     return session.client("s3", endpoint_url=bucket.endpoint_url or None, config=config)
