@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--previous", type=Path)
     parser.add_argument("--compression", type=Compression, default=Compression.FAST)
     given = parser.parse_args()
-    members = [each for each in FileTree(root=given.source).members() if isinstance(each, Member)]
+    found = FileTree(root=given.source).members()
     header = ArchiveHeader(
         archive=given.target.name,
         set_name="benchmark",
@@ -29,7 +29,7 @@ def main() -> None:
         version="0",
     )
     archive = build_archive(
-        members,
+        (each for each in found if isinstance(each, Member)),
         given.target,
         header,
         password=given.password,
