@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backupd.archive import cipher
+from backupd.archive.records import CODE_BYTES, HEAD_BYTES
 from backupd.errors import ArchiveError, WrongPasswordError
 
 _KEYS = cipher.derive_keys("secret", b"0123456789abcdef")
@@ -55,9 +56,9 @@ def test_what_pyzipper_encrypts_is_decrypted() -> None:
         info = archive.getinfo("a")
         start = 30 + len("a") + len(info.FileHeader()) - 31
     stored = buffer.getvalue()[start : start + info.compress_size]
-    decrypter = cipher.Decrypter("pässword", stored[: cipher.HEAD_BYTES])
-    plain = decrypter.update(stored[cipher.HEAD_BYTES : -cipher.CODE_BYTES])
-    decrypter.verify(stored[-cipher.CODE_BYTES :])
+    decrypter = cipher.Decrypter("pässword", stored[: HEAD_BYTES])
+    plain = decrypter.update(stored[HEAD_BYTES : -CODE_BYTES])
+    decrypter.verify(stored[-CODE_BYTES :])
     assert plain == b"content" * 1000
 
 

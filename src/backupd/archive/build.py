@@ -9,12 +9,12 @@ from pathlib import Path
 
 from backupd.archive.carry import Carried, Carrier, Layout, RunCheck
 from backupd.archive.chunked import ChunkedMember
-from backupd.archive.cipher import SALT_BYTES
 from backupd.archive.encoding import Encoded, Encoder, Reading, manifest_line, own_reading
 from backupd.archive.ledger import Ledger
 from backupd.archive.lines import LINE_END
 from backupd.archive.manifest import MANIFEST_PATH, manifest_document
 from backupd.archive.output import Output, UnreadableError
+from backupd.archive.records import SALT_BYTES
 from backupd.archive.restore_text import RESTORE_PATH, restore_text
 from backupd.archive.slots import BATCH, Message, Slot, weight
 from backupd.archive.workers import Request, Step

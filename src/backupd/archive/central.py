@@ -1,4 +1,4 @@
-"""A central directory of ours, read back: one record after the other, in little memory.
+"""A central directory, read back: one record after the other, in little memory.
 
 APPNOTE.TXT 6.3.10: 4.3.12 the records, 4.3.14 to 4.3.16 what ends them, 4.5.3 zip64.
 """
@@ -7,7 +7,7 @@ import io
 import os
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 from backupd.archive.records import (
     CENTRAL,
@@ -24,6 +24,18 @@ from backupd.archive.records import (
 _PLACE = struct.Struct("<4s24xHHH8xL")
 
 
+class Readable(Protocol):
+    """Bytes to seek in."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read so many bytes, or all."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a position, and return it."""
+        ...
+
+
 class Entry(NamedTuple):
     """A record of a central directory, read back."""
 
@@ -38,7 +50,7 @@ class Entry(NamedTuple):
     """All of it, as it stands there."""
 
 
-def parse_central(directory: BinaryIO) -> Iterator[Entry]:
+def parse_central(directory: Readable) -> Iterator[Entry]:
     """Read central records one after the other until something else comes.
 
     Raises:
@@ -90,11 +102,19 @@ def _far_values(extra: bytes, compressed: int, size: int, offset: int) -> tuple[
     return compressed, size, offset
 
 
-def seek_directory(archive: BinaryIO) -> int:
-    """Go to the central directory and return how many records it has.
+class Extent(NamedTuple):
+    """What an archive's end says of its central directory."""
+
+    members: int
+    start: int
+    length: int
+
+
+def seek_directory(archive: Readable) -> Extent:
+    """Go to the central directory; it ends where the archive's end begins.
 
     Raises:
-        ValueError: this is no ZIP, or its end is missing.
+        ValueError: this is no ZIP, its end is missing, or something else stands before it.
     """
     size = archive.seek(0, os.SEEK_END)
     tail_start = archive.seek(max(0, size - END.size - MANY - END64_LOCATOR.size))
@@ -102,23 +122,22 @@ def seek_directory(archive: BinaryIO) -> int:
     at = tail.rfind(b"PK\5\6")
     if at < 0 or len(tail) - at < END.size:
         raise ValueError("it does not end as a ZIP does")
-    fields = END.unpack_from(tail, at)
-    members, start = fields[4], fields[6]
-    if MANY in fields[3:5] or FAR in fields[5:7]:
-        end64 = END64_LOCATOR.unpack_from(tail, at - END64_LOCATOR.size)[2]
-        archive.seek(end64)
-        ending = archive.read(END64.size)
-        if len(ending) < END64.size:
+    ending, locator = tail_start + at, at - END64_LOCATOR.size
+    _, _, _, _, members, length, start, _ = END.unpack_from(tail, at)
+    if locator >= 0 and tail.startswith(b"PK\6\7", locator):
+        _, _, ending, _ = END64_LOCATOR.unpack_from(tail, locator)
+        archive.seek(ending)
+        end64 = archive.read(END64.size)
+        if len(end64) < END64.size or not end64.startswith(b"PK\6\6"):
             raise ValueError("its end speaks of another one that is not there")
-        values = END64.unpack(ending)
-        members, start = values[7], values[9]
-    if start > tail_start + at:
+        _, _, _, _, _, _, _, members, length, start = END64.unpack(end64)
+    if start + length != ending:
         raise ValueError("its central directory is not where it should be")
     archive.seek(start)
-    return int(members)
+    return Extent(members, start, length)
 
 
-def data_start(archive: BinaryIO, entry: Entry) -> int:
+def data_start(archive: Readable, entry: Entry) -> int:
     """Return where a member's stored bytes begin.
 
     Raises:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from functools import partial
 
-from backupd.archive.cipher import Encrypter, aes_extra
+from backupd.archive.cipher import Encrypter
 from backupd.archive.deflate import LAST_BLOCK, crc32
 from backupd.archive.encoding import (
     Encoder,
@@ -24,6 +24,7 @@ from backupd.archive.encoding import (
 from backupd.archive.output import Buffer, Output
 from backupd.archive.records import (
     DEFLATED,
+    aes_extra,
     central_record,
     descriptor,
     heading,

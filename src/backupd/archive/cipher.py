@@ -12,7 +12,6 @@ their difference would be there for all to read.
 
 import hmac
 import os
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,31 +21,16 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
+from backupd.archive.records import CODE_BYTES, HEAD_BYTES, SALT_BYTES
 from backupd.errors import ArchiveError, WrongPasswordError
 
 Buffer = bytes | bytearray | memoryview
-
-SALT_BYTES = 16
-VERIFIER_BYTES = 2
-CODE_BYTES = 10
-HEAD_BYTES = SALT_BYTES + VERIFIER_BYTES
-OVERHEAD_BYTES = HEAD_BYTES + CODE_BYTES
-"""What encryption adds to a member."""
-
-METHOD_AES = 99
-"""The compression method that headers name; the real one is in the extra field."""
 
 _KEY_BYTES = 32
 _ROUNDS = 1000
 _BLOCK = 16
 _SPAN_BLOCKS = 1 << 14
 _SPAN = _SPAN_BLOCKS * _BLOCK
-_EXTRA = struct.Struct("<HHH2sBH")
-
-
-def aes_extra(method: int) -> bytes:
-    """Return the extra field 0x9901 of a member that is compressed by `method`."""
-    return _EXTRA.pack(0x9901, 7, 2, b"AE", 3, method)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +45,7 @@ class Keys:
 
 def derive_keys(password: str, salt: bytes) -> Keys:
     """Stretch the password (PBKDF2, HMAC-SHA1, 1000 rounds: about half a millisecond)."""
-    stretched = PBKDF2HMAC(SHA1(), 2 * _KEY_BYTES + VERIFIER_BYTES, salt, _ROUNDS).derive(  # noqa: S303  (the format's choice)
+    stretched = PBKDF2HMAC(SHA1(), 2 * _KEY_BYTES + HEAD_BYTES - SALT_BYTES, salt, _ROUNDS).derive(  # noqa: S303  (the format's choice)
         password.encode()
     )
     return Keys(

@@ -5,8 +5,9 @@ import struct
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 
-from backupd.archive.cipher import CODE_BYTES, HEAD_BYTES, Decrypter
-from backupd.archive.directory import DEFLATED, LOCAL_HEADER_BYTES, Record
+from backupd.archive.cipher import Decrypter
+from backupd.archive.directory import Record
+from backupd.archive.records import CODE_BYTES, DEFLATED, HEAD_BYTES, LOCAL_BYTES
 from backupd.errors import ArchiveError, DamagedError, WrongPasswordError
 
 try:
@@ -68,7 +69,7 @@ class _Cursor:
         self._skip_header()
 
     def _skip_header(self) -> None:
-        header = self.take(LOCAL_HEADER_BYTES)
+        header = self.take(LOCAL_BYTES)
         name_length, extra_length = struct.unpack_from("<HH", header, 26)
         name = self.take(name_length)
         self.take(extra_length)

@@ -1,4 +1,4 @@
-"""A ZIP's central directory, read by `zipfile` and believed only as far as it can be true.
+"""A ZIP's central directory, believed only as far as it can be true.
 
 APPNOTE.TXT 6.3.10: 4.3.12 (directory), 4.3.7 (local header), 4.4; the AES extra field 0x9901 is
 WinZip's.
@@ -6,28 +6,30 @@ WinZip's.
 
 import io
 import struct
-import zipfile
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from backupd.archive.cipher import METHOD_AES, OVERHEAD_BYTES
+from backupd.archive.central import Entry, parse_central, seek_directory
+from backupd.archive.records import (
+    CENTRAL_BYTES,
+    DEFLATED,
+    ENCRYPTED,
+    LOCAL_BYTES,
+    METHOD_AES,
+    OVERHEAD_BYTES,
+    STORED,
+)
 from backupd.archive.view import SeekableView, View
 from backupd.errors import DamagedError
 
-STORED, DEFLATED = 0, 8
-LOCAL_HEADER_BYTES = 30
-_ENCRYPTED = 0x1
-_UTF8_NAME = 0x800
 _AES_256 = 3
 _HIGHEST_RATIO = 1032
 """Deflate cannot do better: 258 bytes from a match of two bits (zlib's technical notes)."""
 _MADE_BY_UNIX = 3
-_END = struct.Struct("<4s4H2LH")
-_LOCATOR = struct.Struct("<4sLQL")
-_END_64 = struct.Struct("<4sQ2H2L4Q")
+_OTHERS = struct.Struct("<4xH6xHH12xHHHHHL")
+"""What `Entry` leaves in its record: who made it, time and date, lengths, attributes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """One member as the directory says it is; nothing of its content has been looked at."""
 
     name: bytes
@@ -48,13 +50,20 @@ class Record:
     """Kind and permission bits as Unix has them; 0 if the archive does not say."""
     extra: bytes
     """Times, owners and more, as fields that each say their kind and length."""
-    dos_time: tuple[int, int, int, int, int, int]
-    """As the clock of whoever wrote the archive showed it, to 2 seconds."""
+    dos: tuple[int, int]
+    """Date and time as the archive has them (4.4.6)."""
 
     @property
     def path(self) -> str:
         """The name as the file system has it (PEP 383)."""
         return self.name.decode("utf-8", "surrogateescape")
+
+    @property
+    def dos_time(self) -> tuple[int, int, int, int, int, int]:
+        """As the clock of whoever wrote the archive showed it, to 2 seconds."""
+        date, time = self.dos
+        day = (date >> 9) + 1980, date >> 5 & 0xF, date & 0x1F
+        return *day, time >> 11, time >> 5 & 0x3F, (time & 0x1F) * 2
 
 
 def read_directory(view: View) -> tuple[Record, ...]:
@@ -66,21 +75,12 @@ def read_directory(view: View) -> tuple[Record, ...]:
         DestinationError: as the destination says.
     """
     try:
-        with SeekableView(view) as file, zipfile.ZipFile(file) as archive:
-            infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
-            start = archive.start_dir
-            _refuse_shifted(file, len(archive.comment), len(infos), start)
-    except (
-        zipfile.BadZipFile,
-        NotImplementedError,
-        ValueError,
-        OverflowError,
-        OSError,
-        struct.error,
-    ) as error:
-        raise DamagedError(f"This is no ZIP archive, or it is cut short ({error}).") from error
-    ends = [info.header_offset for info in infos[1:]] + [start]
-    records = tuple(_record(info, end) for info, end in zip(infos, ends, strict=True))
+        with SeekableView(view) as file:
+            entries, start = _entries(file)
+    except (ValueError, OverflowError, OSError) as error:
+        raise DamagedError(f"This is no ZIP archive, or it is cut short: {error}.") from error
+    ends = [*(entry.offset for entry in entries[1:]), start]
+    records = tuple(_record(entry, end) for entry, end in zip(entries, ends, strict=True))
     names = set()
     for record in records:
         _refuse_lies(record)
@@ -90,29 +90,21 @@ def read_directory(view: View) -> tuple[Record, ...]:
     return records
 
 
-def _refuse_shifted(file: SeekableView, comment: int, count: int, start: int) -> None:
-    """Make sure that the directory is the one that the archive's end speaks of.
-
-    `zipfile` forgives an end that names fewer members than there are (4.3.16, and 4.3.14 and
-    4.3.15 for archives beyond 4 GiB or 65,535 members).
-    """
-    file.seek(-_END.size - comment, io.SEEK_END)
-    place = file.tell()
-    _, _, _, _, named, _, offset, _ = _END.unpack(file.read(_END.size))
-    file.seek(max(0, place - _LOCATOR.size))
-    locator = file.read(_LOCATOR.size)
-    if locator.startswith(b"PK\x06\x07"):
-        file.seek(_LOCATOR.unpack(locator)[2])
-        _, _, _, _, _, _, _, named, _, offset = _END_64.unpack(file.read(_END_64.size))
-    if (named, offset) != (count, start):
-        raise DamagedError(
-            f"The archive's end speaks of {named} members at byte {offset}; "
-            f"there are {count} at {start}."
+def _entries(file: SeekableView) -> tuple[list[Entry], int]:
+    """Return the entries by their place, and where the directory starts."""
+    members, start, length = seek_directory(file)
+    entries = list(parse_central(io.BytesIO(file.read(length))))
+    found = sum(len(entry.record) for entry in entries)
+    if (len(entries), found) != (members, length):
+        raise ValueError(
+            f"its end speaks of {members} members in {length} bytes, "
+            f"and there are {len(entries)} in {found}"
         )
+    return sorted(entries, key=lambda entry: entry.offset), start
 
 
 def _refuse_lies(record: Record) -> None:
-    least = record.offset + LOCAL_HEADER_BYTES + len(record.name) + record.compressed_size
+    least = record.offset + LOCAL_BYTES + len(record.name) + record.compressed_size
     if record.offset < 0 or least > record.end:
         raise DamagedError(
             f"The member {record.path!r} reaches into the next one, or out of the archive."
@@ -126,31 +118,33 @@ def _refuse_lies(record: Record) -> None:
         )
 
 
-def _record(info: zipfile.ZipInfo, end: int) -> Record:
-    encoding = "utf-8" if info.flag_bits & _UTF8_NAME else "cp437"
-    name = info.orig_filename.encode(encoding)
-    encrypted = bool(info.flag_bits & _ENCRYPTED)
-    method, version = info.compress_type, 0
+def _record(entry: Entry, end: int) -> Record:
+    name, flags, method, crc, compressed, size, offset, whole = entry
+    made_by, time, date, name_length, extra_length, _, _, _, attributes = _OTHERS.unpack_from(whole)
+    extra = whole[CENTRAL_BYTES + name_length :][:extra_length]
+    encrypted, version = bool(flags & ENCRYPTED), 0
     if encrypted:
-        method, version = _aes(extra_fields(info.extra).get(0x9901, b""), name)
+        method, version = _aes(extra_fields(extra).get(0x9901, b""), name)
     if method not in {STORED, DEFLATED}:
         raise DamagedError(
             f"The member {name!r} is compressed by method {method}, which is not ours.",
             hint="7-Zip reads every method: 7z x ARCHIVE",
         )
+    has_crc = version != 2  # noqa: PLR2004  (AE-2)
+    mode = attributes >> 16 if made_by >> 8 == _MADE_BY_UNIX else 0
     return Record(
-        name=name,
-        offset=info.header_offset,
-        end=end,
-        size=info.file_size,
-        compressed_size=info.compress_size,
-        crc=info.CRC,
-        method=method,
-        encrypted=encrypted,
-        has_crc=version != 2,  # noqa: PLR2004  (AE-2)
-        mode=info.external_attr >> 16 if info.create_system == _MADE_BY_UNIX else 0,
-        extra=info.extra,
-        dos_time=info.date_time,
+        name,
+        offset,
+        end,
+        size,
+        compressed,
+        crc,
+        method,
+        encrypted,
+        has_crc,
+        mode,
+        extra,
+        (date, time),
     )
 
 

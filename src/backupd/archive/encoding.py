@@ -18,6 +18,7 @@ from backupd.archive.lines import LINE_END, member_line
 from backupd.archive.records import (
     DEFLATED,
     STORED,
+    aes_extra,
     central_record,
     heading,
     local_header,
@@ -205,7 +206,7 @@ class Encoder:
 
     def _encrypted(self, body: bytes, method: int, salt: bytes) -> tuple[int, bytes, bytes]:
         """Encrypt as AE-2: the CRC-32 is left out, for it would tell of the content."""
-        from backupd.archive.cipher import Encrypter, aes_extra  # noqa: PLC0415  (slow to import)
+        from backupd.archive.cipher import Encrypter  # noqa: PLC0415  (slow to import)
 
         encrypter = Encrypter(self.password, salt)
         encrypted = encrypter.update(body)

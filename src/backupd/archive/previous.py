@@ -17,17 +17,11 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from backupd.archive.central import Entry, data_start, parse_central, record_places, seek_directory
-from backupd.archive.cipher import (
-    CODE_BYTES,
-    HEAD_BYTES,
-    Decrypter,
-    KeyStream,
-    check_password,
-)
+from backupd.archive.cipher import Decrypter, KeyStream, check_password
 from backupd.archive.deflate import InflateError, crc32, inflater
 from backupd.archive.lines import LINE_END
 from backupd.archive.manifest import MANIFEST_PATH
-from backupd.archive.records import ENCRYPTED, FAR, placed
+from backupd.archive.records import CODE_BYTES, ENCRYPTED, FAR, HEAD_BYTES, placed
 from backupd.archive.restore_text import RESTORE_PATH, SEALED_PATH
 from backupd.errors import ArchiveError
 
@@ -78,8 +72,7 @@ class Previous:
 
     def _read_directory(self) -> Entry:
         """Note where records stand; return the manifest's, which is the last."""
-        count = seek_directory(self._directory)
-        start = self._directory.tell()
+        count, start, _ = seek_directory(self._directory)
         directory = self._directory.read()
         self._offsets, self._places = array("Q"), array("Q")
         for place, offset in record_places(directory):
@@ -148,7 +141,7 @@ def _contents(path: Path, password: str, *, verify: bool = True) -> BinaryIO:
     """Open the archive, or the one inside if its names are hidden, which is verified as a whole."""
     file = path.open("rb", buffering=_BLOCK)
     try:
-        if seek_directory(file) != 2:  # noqa: PLR2004  (contents.zip and RESTORE.txt)
+        if seek_directory(file).members != 2:  # noqa: PLR2004  (contents.zip and RESTORE.txt)
             return file
         sealed, restore = parse_central(file)
         if (sealed.name, restore.name) != (SEALED_PATH.encode(), RESTORE_PATH.encode()):

@@ -19,7 +19,7 @@ def refuse_plain_members(path: Path, *, allowed: str = "") -> None:
     with path.open("rb") as archive:
         plain, first = 0, b""
         try:
-            expected = seek_directory(archive)
+            expected = seek_directory(archive).members
             for entry in parse_central(archive):
                 expected -= 1
                 if entry.name.endswith(b"/") or entry.name == allowed.encode():

@@ -3,8 +3,9 @@
 APPNOTE.TXT 6.3.10: 4.3.7 local header, 4.3.9 data descriptor, 4.3.12 central directory, 4.3.14
 to 4.3.16 its ends, 4.4.2 made by Unix (3), 4.4.4 bit 0 encrypted, bit 3 sizes behind the data,
 bit 11 UTF-8 name, 4.5.3 zip64, 4.5.5 NTFS times (0x000a, 100 ns since 1601). Info-ZIP's extra
-fields: 0x5455 "UT" (mtime in seconds), 0x7875 "ux" (owner). Owners stand in local headers only
-and NTFS times in the central directory only, where Info-ZIP and 7-Zip look for them.
+fields: 0x5455 "UT" (mtime in seconds), 0x7875 "ux" (owner). WinZip's: 0x9901 (AES).
+Owners stand in local headers only and NTFS times in the central directory only, where Info-ZIP
+and 7-Zip look for them.
 """
 
 import os
@@ -32,7 +33,14 @@ OFFSET_AT = 42
 
 _MADE_BY_UNIX = 3 << 8 | 63
 _PLAIN_VERSION, _ZIP64_VERSION, _AES_VERSION = 20, 45, 51
-_METHOD_AES = 99
+METHOD_AES = 99
+"""The compression method that headers name; the real one is in the extra field 0x9901."""
+SALT_BYTES, _VERIFIER_BYTES, CODE_BYTES = 16, 2, 10
+HEAD_BYTES = SALT_BYTES + _VERIFIER_BYTES
+"""What stands before an encrypted member's ciphertext; `CODE_BYTES` follow it."""
+OVERHEAD_BYTES = HEAD_BYTES + CODE_BYTES
+"""What encryption adds to a member."""
+_AES_EXTRA = struct.Struct("<HHH2sBH")
 FAR = 0xFFFFFFFF
 """What stands in 32 bits whose true value is in the zip64 field."""
 MANY = 0xFFFF
@@ -40,6 +48,11 @@ _NO_SIZES_YET = struct.pack("<HHQQ", 1, 16, 0, 0)
 _NTFS_EPOCH_NS = 11_644_473_600 * 1_000_000_000
 _MSDOS_DIRECTORY = 0x10
 _FIRST_DOS_TIME, _LAST_DOS_TIME = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
+
+
+def aes_extra(method: int) -> bytes:
+    """Return the extra field of a member that is compressed by `method` and encrypted (AE-2)."""
+    return _AES_EXTRA.pack(0x9901, 7, 2, b"AE", 3, method)
 
 
 class Heading(NamedTuple):
@@ -79,7 +92,7 @@ def heading(
     return Heading(
         name,
         flags | ENCRYPTED if aes else flags,
-        _METHOD_AES if aes else method,
+        METHOD_AES if aes else method,
         *_dos_time(seconds, zone),
         times + _UX.pack(0x7875, 11, 1, 4, owner[0] & FAR, 4, owner[1] & FAR) + aes,
         times + fine + aes,
@@ -110,7 +123,7 @@ def _dos_time(seconds: int, zone: tzinfo) -> tuple[int, int]:
 def local_header(head: Heading, crc: int, compressed: int, size: int) -> bytes:
     """Write the header of a member whose sizes are known, and under 4 GiB."""
     name, flags, method, time, date, extra, _, _ = head
-    version = _AES_VERSION if method == _METHOD_AES else _PLAIN_VERSION
+    version = _AES_VERSION if method == METHOD_AES else _PLAIN_VERSION
     lengths = (len(name), len(extra))
     return (
         _LOCAL.pack(b"PK\3\4", version, flags, method, time, date, crc, compressed, size, *lengths)
@@ -122,7 +135,7 @@ def local_header(head: Heading, crc: int, compressed: int, size: int) -> bytes:
 def streamed_header(head: Heading) -> bytes:
     """Write the header of a member whose sizes follow in a descriptor, as 64-bit numbers."""
     name, flags, method, time, date, extra, _, _ = head
-    version = _AES_VERSION if method == _METHOD_AES else _ZIP64_VERSION
+    version = _AES_VERSION if method == METHOD_AES else _ZIP64_VERSION
     extra = _NO_SIZES_YET + extra
     lengths = (len(name), len(extra))
     return (
@@ -142,7 +155,7 @@ def central_record(
 ) -> bytes:
     """Write a member's record for the central directory, with offset 0 (see `placed`)."""
     name, flags, method, time, date, _, extra, attributes = head
-    version = _AES_VERSION if method == _METHOD_AES else _PLAIN_VERSION
+    version = _AES_VERSION if method == METHOD_AES else _PLAIN_VERSION
     if compressed >= FAR or size >= FAR:
         far = b"".join(struct.pack("<Q", value) for value in (size, compressed) if value >= FAR)
         extra += struct.pack("<HH", 1, len(far)) + far

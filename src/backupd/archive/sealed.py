@@ -8,11 +8,14 @@ authentication code covers everything, and since the cipher can start anywhere, 
 from collections.abc import Callable
 from typing import BinaryIO
 
-from backupd.archive.cipher import OVERHEAD_BYTES, SALT_BYTES, Encrypter, aes_extra
+from backupd.archive.cipher import Encrypter
 from backupd.archive.encoding import Encoder, own_reading, walked
 from backupd.archive.output import Buffer, Output, UnreadableError
 from backupd.archive.records import (
+    OVERHEAD_BYTES,
+    SALT_BYTES,
     STORED,
+    aes_extra,
     central_record,
     descriptor,
     end_of_directory,

@@ -13,8 +13,9 @@ from hmac import compare_digest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from backupd.archive.cipher import CODE_BYTES, HEAD_BYTES, Keys, KeyStream, check_password
-from backupd.archive.directory import LOCAL_HEADER_BYTES, STORED, Record
+from backupd.archive.cipher import Keys, KeyStream, check_password
+from backupd.archive.directory import Record
+from backupd.archive.records import CODE_BYTES, HEAD_BYTES, LOCAL_BYTES, STORED
 from backupd.archive.restore_text import RESTORE_PATHS, SEALED_PATH
 from backupd.archive.view import View
 from backupd.errors import DamagedError, WrongPasswordError
@@ -77,10 +78,10 @@ def unseal(outer: View, sealed: Record, password: str | None) -> UnsealedView:
     """
     if not password:
         raise WrongPasswordError("The archive is encrypted, and no password is set.")
-    fixed = LOCAL_HEADER_BYTES + len(sealed.name)
+    fixed = LOCAL_BYTES + len(sealed.name)
     header = b"".join(outer.stream(sealed.offset, fixed))
     signature, name_length, extra_length = struct.unpack_from("<4s22xHH", header)
-    head = sealed.offset + LOCAL_HEADER_BYTES + name_length + extra_length
+    head = sealed.offset + LOCAL_BYTES + name_length + extra_length
     start, size = head + HEAD_BYTES, sealed.size
     named = signature == b"PK\x03\x04" and header.endswith(sealed.name)
     if not named or start + size + CODE_BYTES > sealed.end:

@@ -68,7 +68,7 @@ class ObjectView:
 
 
 class SeekableView(io.RawIOBase):
-    """A view as a file for `zipfile`; the end, where a ZIP's directory stands, is fetched once."""
+    """A view as a file; the end, where a ZIP's directory stands, is fetched once."""
 
     def __init__(self, view: View) -> None:
         super().__init__()
