@@ -4,7 +4,8 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backupd.archive.writer import Making, build_archive
+from backupd.archive.making import Making
+from backupd.archive.writer import build_archive
 from backupd.model import ArchiveHeader, Compression, Member, Scope
 from backupd.sources.files import FileTree
 
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument("--previous", type=Path)
     parser.add_argument("--compression", type=Compression, default=Compression.FAST)
     given = parser.parse_args()
-    found = FileTree(root=given.source).members()
+    members = [each for each in FileTree(root=given.source).members() if isinstance(each, Member)]
     header = ArchiveHeader(
         archive=given.target.name,
         set_name="benchmark",
@@ -29,7 +30,7 @@ def main() -> None:
         version="0",
     )
     archive = build_archive(
-        (each for each in found if isinstance(each, Member)),
+        members,
         given.target,
         header,
         password=given.password,

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from backupd.archive.view import ObjectView
+from backupd.archive.workers import default_workers
 from backupd.catalog import Catalog
 from backupd.database_wiring import database_loader, drill_loader
 from backupd.errors import DestinationError
@@ -150,7 +151,7 @@ def reading(app: App, *, skip_damaged: bool = False) -> Reading:
     return Reading(
         password=password.get_secret_value() if password else None,
         zone=app.zone,
-        workers=os.cpu_count() or 1,
+        workers=default_workers(),
         skip_damaged=skip_damaged,
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from backupd.archive.writer import Making
+from backupd.archive.making import Making
 from backupd.catalog import Catalog, Known
 from backupd.channels import Channels
 from backupd.clock import SystemClock

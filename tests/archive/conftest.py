@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backupd.archive.writer import Making, build_archive
+from backupd.archive.making import Making
+from backupd.archive.writer import build_archive
 from backupd.model import Archive, ArchiveHeader, Compression, Member, Omission, Scope
 from backupd.sources.files import FileTree
 from fakes.archiving import BuildArchive

@@ -13,7 +13,8 @@ import pyzipper
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backupd.archive.writer import Making, build_archive
+from backupd.archive.making import Making
+from backupd.archive.writer import build_archive
 from backupd.model import Archive, ArchiveHeader, Compression, Member, Scope
 from backupd.sources.files import FileTree
 

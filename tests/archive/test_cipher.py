@@ -56,9 +56,9 @@ def test_what_pyzipper_encrypts_is_decrypted() -> None:
         info = archive.getinfo("a")
         start = 30 + len("a") + len(info.FileHeader()) - 31
     stored = buffer.getvalue()[start : start + info.compress_size]
-    decrypter = cipher.Decrypter("pässword", stored[: HEAD_BYTES])
-    plain = decrypter.update(stored[HEAD_BYTES : -CODE_BYTES])
-    decrypter.verify(stored[-CODE_BYTES :])
+    decrypter = cipher.Decrypter("pässword", stored[:HEAD_BYTES])
+    plain = decrypter.update(stored[HEAD_BYTES:-CODE_BYTES])
+    decrypter.verify(stored[-CODE_BYTES:])
     assert plain == b"content" * 1000
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from backupd.archive.making import Making
 from backupd.archive.workers import Request, Workers, default_workers
-from backupd.archive.writer import Making
 from backupd.errors import ArchiveError
 from backupd.model import Member, MemberKind
 from fakes.archiving import BuildArchive

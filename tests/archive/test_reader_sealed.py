@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import pyzipper
 
+from backupd.archive.making import Making
 from backupd.archive.restore_text import SEALED_PATH
 from backupd.archive.view import ObjectView
-from backupd.archive.writer import Making
 from backupd.catalog import Catalog
 from backupd.errors import DamagedError, WrongPasswordError
 from backupd.model import Outcome

@@ -7,9 +7,9 @@ import pytest
 import pyzipper
 
 from backupd.archive.cipher import KeyStream, check_password
+from backupd.archive.making import Making
 from backupd.archive.probe import refuse_plain_members
 from backupd.archive.records import HEAD_BYTES
-from backupd.archive.writer import Making
 from backupd.errors import ArchiveError
 from fakes.archiving import BuildArchive
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import pyzipper
 
+from backupd.archive.making import Making
 from backupd.archive.manifest import parse_manifest
-from backupd.archive.writer import Making
 from backupd.errors import ArchiveError, DumpError
 from backupd.model import (
     Archive,

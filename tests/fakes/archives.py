@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from backupd.archive.making import Making
 from backupd.archive.view import ObjectView
-from backupd.archive.writer import Making, build_archive
+from backupd.archive.writer import build_archive
 from backupd.destinations.local import LocalDirectory
 from backupd.errors import DestinationError
 from backupd.model import Archive, ArchiveHeader, Member, Scope, StoredObject

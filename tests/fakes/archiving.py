@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from backupd.archive.writer import Making
+from backupd.archive.making import Making
 from backupd.model import Archive, Member, Omission
 
 

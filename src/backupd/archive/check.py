@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC
 from queue import Queue
@@ -15,8 +15,9 @@ from backupd.errors import DamagedError
 from backupd.ports import Progress
 from backupd.reports import Flaw
 
-_CHUNKS_AHEAD = 8
-_RUNS_AHEAD = 2
+_CHUNKS_AHEAD = 48
+"""Chunks of 1 MiB that wait to be compared; so many that the other threads have work, too, while
+one is at a large member."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,22 +48,23 @@ class Check:
         own = [
             StoredMember(entry=entry_of_record(each, UTC), record=each) for each in self.archive.own
         ]
-        room = BoundedSemaphore(self.workers * _RUNS_AHEAD)
+        room = BoundedSemaphore(_CHUNKS_AHEAD)
+        pending: list[Future[None]] = []
         with ThreadPoolExecutor(self.workers, "verify") as pool:
             for run in runs([*self.archive.members, *own]):
                 for _ in line.up_to(run.start):
                     pass
-                room.acquire()
-                fed: Queue[Chunk | None] = Queue(_CHUNKS_AHEAD)
-                pool.submit(self._check_run, run, _until_none(fed)).add_done_callback(
-                    lambda _: room.release()
-                )
+                fed: Queue[Chunk | None] = Queue()
+                pending.append(pool.submit(self._check_run, run, _until_none(fed, room)))
                 try:
                     for chunk in line.up_to(run.start + run.length):
+                        room.acquire()
                         fed.put(chunk)
                 finally:
                     fed.put(None)
             line.finish()
+        for future in pending:
+            future.result()
         return digest.hexdigest()
 
     def some(self, chosen: Sequence[Run]) -> None:
@@ -87,14 +89,16 @@ class Check:
     def _check_run(self, run: Run, chunks: Iterator[Chunk]) -> None:
         """Compare each member; always take all chunks, for somebody waits to get rid of them."""
         members, size, flaws = 0, 0, []
-        for member, content in self.archive.cut(run, chunks):
-            try:
-                size += sum(map(len, content))
-                members += 1
-            except DamagedError as error:
-                flaws.append(Flaw(path=member.entry.path, what=str(error)))
-        for _ in chunks:
-            pass
+        try:
+            for member, content in self.archive.cut(run, chunks):
+                try:
+                    size += sum(map(len, content))
+                    members += 1
+                except DamagedError as error:
+                    flaws.append(Flaw(path=member.entry.path, what=str(error)))
+        finally:
+            for _ in chunks:
+                pass
         with self._lock:
             self.members += members
             self.content_bytes += size
@@ -131,6 +135,7 @@ def _counted(chunks: Iterator[bytes], on_progress: Progress) -> Iterator[bytes]:
         yield chunk
 
 
-def _until_none(queue: "Queue[Chunk | None]") -> Iterator[Chunk]:
+def _until_none(queue: "Queue[Chunk | None]", room: BoundedSemaphore) -> Iterator[Chunk]:
     while (chunk := queue.get()) is not None:
+        room.release()
         yield chunk

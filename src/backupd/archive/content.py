@@ -5,7 +5,6 @@ import struct
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 
-from backupd.archive.cipher import Decrypter
 from backupd.archive.directory import Record
 from backupd.archive.records import CODE_BYTES, DEFLATED, HEAD_BYTES, LOCAL_BYTES
 from backupd.errors import ArchiveError, DamagedError, WrongPasswordError
@@ -99,6 +98,8 @@ def _decrypted(record: Record, cursor: _Cursor, password: str | None) -> Iterato
         return
     if not password:
         raise WrongPasswordError("The archive is encrypted, and no password is set.")
+    from backupd.archive.cipher import Decrypter  # noqa: PLC0415  (slow to import)
+
     decrypter = Decrypter(password, cursor.take(HEAD_BYTES))
     for part in cursor.stream(record.compressed_size - HEAD_BYTES - CODE_BYTES):
         yield memoryview(decrypter.update(part))

@@ -6,6 +6,7 @@ WinZip's.
 
 import io
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from backupd.archive.central import Entry, parse_central, seek_directory
@@ -18,6 +19,7 @@ from backupd.archive.records import (
     OVERHEAD_BYTES,
     STORED,
 )
+from backupd.archive.restore_text import RESTORE_PATHS, SEALED_PATH
 from backupd.archive.view import SeekableView, View
 from backupd.errors import DamagedError
 
@@ -88,6 +90,15 @@ def read_directory(view: View) -> tuple[Record, ...]:
             raise DamagedError(f"The archive has two members named {record.path!r}.")
         names.add(record.name)
     return records
+
+
+def sealed_record(records: Sequence[Record]) -> Record | None:
+    """Find the member that hides the others; None if this is an archive of another kind."""
+    named = {record.path: record for record in records}
+    sealed = named.get(SEALED_PATH)
+    if sealed is None or not set(named) <= {SEALED_PATH, *RESTORE_PATHS}:
+        return None
+    return sealed if sealed.encrypted and sealed.method == STORED else None
 
 
 def _entries(file: SeekableView) -> tuple[list[Entry], int]:

@@ -95,6 +95,11 @@ def _database(values: dict[str, Any]) -> DatabaseFacts:
     return DatabaseFacts(**{**values, "warnings": tuple(values.get("warnings", ()))})
 
 
+def _entry(values: dict[str, Any]) -> ManifestEntry:
+    values["kind"] = MemberKind(values["kind"])
+    return ManifestEntry(**values)
+
+
 def _manifest(document: dict[str, Any]) -> Manifest:
     return Manifest(
         header=ArchiveHeader(
@@ -111,8 +116,5 @@ def _manifest(document: dict[str, Any]) -> Manifest:
             Omission(**{**omission, "reason": OmissionReason(omission["reason"])})
             for omission in document["omissions"]
         ),
-        entries=tuple(
-            ManifestEntry(**{**entry, "kind": MemberKind(entry["kind"])})
-            for entry in document["members"]
-        ),
+        entries=tuple(map(_entry, document["members"])),
     )

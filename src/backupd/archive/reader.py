@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from backupd.archive.content import Chunk, content
-from backupd.archive.directory import Record, read_directory
+from backupd.archive.directory import Record, read_directory, sealed_record
 from backupd.archive.foreign import entry_of_record
 from backupd.archive.honesty import refuse_odd_values, refuse_unsafe_paths
 from backupd.archive.manifest import MANIFEST_PATH, parse_manifest
 from backupd.archive.restore_text import RESTORE_PATHS
-from backupd.archive.unsealed import sealed_record, unseal
 from backupd.archive.view import View
 from backupd.errors import DamagedError, WrongPasswordError
 from backupd.model import Manifest, ManifestEntry, MemberKind
@@ -90,10 +89,7 @@ def open_archive(view: View, *, password: str | None, zone: tzinfo) -> OpenArchi
         WrongPasswordError: the password is another one.
         DestinationError: as the destination says.
     """
-    records = read_directory(view)
-    if sealed := sealed_record(records):
-        view = unseal(view, sealed, password)
-        records = read_directory(view)
+    view, records = _unsealed(view, password)
     named = {record.name: record for record in records}
     stored = named.get(MANIFEST_PATH.encode())
     if stored is None:
@@ -108,6 +104,17 @@ def open_archive(view: View, *, password: str | None, zone: tzinfo) -> OpenArchi
             raise
         raise DamagedError(f"The archive's manifest is damaged: {error}") from error
     return _by_manifest(view, records, manifest, password)
+
+
+def _unsealed(view: View, password: str | None) -> tuple[View, Sequence[Record]]:
+    """Read the directory, and that of the archive inside if names are hidden."""
+    records = read_directory(view)
+    if sealed := sealed_record(records):
+        from backupd.archive.unsealed import unseal  # noqa: PLC0415  (slow to import)
+
+        view = unseal(view, sealed, password)
+        records = read_directory(view)
+    return view, records
 
 
 def _is_ours(name: bytes) -> bool:
@@ -130,10 +137,7 @@ def _opens_others(view: View, records: Sequence[Record], password: str) -> bool:
 
 def open_without_manifest(view: View, *, password: str | None, zone: tzinfo) -> OpenArchive:
     """Read the directory only, for an archive whose manifest is damaged (see `open_archive`)."""
-    records = read_directory(view)
-    if sealed := sealed_record(records):
-        view = unseal(view, sealed, password)
-        records = read_directory(view)
+    view, records = _unsealed(view, password)
     return _by_directory(view, records, password, zone)
 
 

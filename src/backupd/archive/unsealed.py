@@ -6,7 +6,7 @@ that all of it is what was encrypted, and `verify` makes that pass.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
@@ -15,19 +15,9 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from backupd.archive.cipher import Keys, KeyStream, check_password
 from backupd.archive.directory import Record
-from backupd.archive.records import CODE_BYTES, HEAD_BYTES, LOCAL_BYTES, STORED
-from backupd.archive.restore_text import RESTORE_PATHS, SEALED_PATH
+from backupd.archive.records import CODE_BYTES, HEAD_BYTES, LOCAL_BYTES
 from backupd.archive.view import View
 from backupd.errors import DamagedError, WrongPasswordError
-
-
-def sealed_record(records: Sequence[Record]) -> Record | None:
-    """Find the member that hides the others; None if this is an archive of another kind."""
-    named = {record.path: record for record in records}
-    sealed = named.get(SEALED_PATH)
-    if sealed is None or not set(named) <= {SEALED_PATH, *RESTORE_PATHS}:
-        return None
-    return sealed if sealed.encrypted and sealed.method == STORED else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,9 @@
 """Members in, one standard ZIP out."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,32 +11,15 @@ from backupd.archive.build import Build
 from backupd.archive.carry import Layout, carrier
 from backupd.archive.encoding import Encoder
 from backupd.archive.ledger import Ledger
+from backupd.archive.making import Making
 from backupd.archive.output import FileOutput, Output
 from backupd.archive.probe import refuse_plain_members
 from backupd.archive.restore_text import RESTORE_PATH
 from backupd.archive.sealed import SealedOutput
 from backupd.archive.workers import Workers, default_workers
 from backupd.errors import ArchiveError
-from backupd.model import Archive, ArchiveHeader, Compression, Member, Omission
+from backupd.model import Archive, ArchiveHeader, Member, Omission
 from backupd.ports import Progress
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
-    """How an archive is to be made."""
-
-    compression: Compression = Compression.FAST
-    hide_names: bool = False
-    """Whether an encrypted archive is one encrypted member of an outer ZIP (see `sealed.py`)."""
-    workers: int = 0
-    """Processes that read and deflate; 0: as many as there are processors."""
-    previous: Path | None = None
-    """The archive before this one, to take over from it what is unchanged."""
-    full_every: timedelta = timedelta(days=30)
-    """After so long everything is read again."""
-    new_salt: Callable[[int], bytes] = os.urandom
-    """Gives so many bytes that were never given before; only tests give others."""
-
 
 _ORDINARY = Making()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from backupd import __version__
-from backupd.archive.writer import Making, build_archive
+from backupd.archive.making import Making
 from backupd.errors import ArchiveError, DestinationError, SourceError
 from backupd.events import (
     ArchiveBuilt,
@@ -127,6 +127,8 @@ class TakeBackup:
         )
         partial = self.spool / (header.archive + _PARTIAL)
         try:
+            from backupd.archive.writer import build_archive  # noqa: PLC0415  (slow to import)
+
             archive = build_archive(
                 members,
                 partial,
