@@ -86,6 +86,11 @@ class DatabaseFacts:
     """The server's, or the library's."""
     warnings: tuple[str, ...] = ()
     """Sentences on what the dump cannot promise."""
+    path: str = ""
+    """Its dump's, in the archive."""
+    state: str = ""
+    """What its files were when it was dumped: while they are, nothing was written to it. "" if that
+    cannot be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +105,7 @@ class Member:
     path: str
     kind: MemberKind
     size: int | None = None
-    """Bytes when it was looked at; None for a stream."""
+    """Bytes when it was looked at; of a stream None, or a guess."""
     mtime_ns: int
     ctime_ns: int = 0
     inode: int = 0

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import sqlite3
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from backupd.archive.making import Making
 from backupd.archive.writer import build_archive
 from backupd.model import Archive, ArchiveHeader, Compression, Member, Scope
 from backupd.sources.files import FileTree
+from backupd.sources.sqlite import SqliteDatabase
 
 PASSWORD = "korrekt pferd"
 LONG_AGO = 1_600_000_000 * 10**9
@@ -33,6 +36,7 @@ def build(
     *,
     password: str | None = None,
     timezone: str = "Europe/Paris",
+    databases: Sequence[Path] = (),
     **making: object,
 ) -> Archive:
     header = ArchiveHeader(
@@ -43,7 +47,8 @@ def build(
         scope=Scope.FULL,
         version="0",
     )
-    members = [each for each in FileTree(root=root).members() if isinstance(each, Member)]
+    members = [each for path in databases for each in dump(path, when).members()]
+    members += [each for each in FileTree(root=root).members() if isinstance(each, Member)]
     made = Making(workers=2, previous=previous.path if previous else None, **making)  # type: ignore[arg-type]
     return build_archive(
         members,
@@ -53,6 +58,12 @@ def build(
         on_progress=lambda _: None,
         making=made,
     )
+
+
+def dump(path: Path, when: datetime) -> SqliteDatabase:
+    scratch = path.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    return SqliteDatabase(name=path.stem, path=path, scratch=scratch, when=when, zone=UTC)
 
 
 def contents(archive: Archive, password: str | None = None) -> dict[str, tuple[int, bytes]]:
@@ -277,3 +288,84 @@ def test_with_members_carried_over_it_always_equals_a_full_one(
         archive = build(root, f"{number}.zip", when, archive, **options)  # type: ignore[arg-type]
         full = build(root, f"{number}-full.zip", when, **options)  # type: ignore[arg-type]
         assert contents(archive, password) == contents(full, password)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "main.sqlite"
+    with closing(sqlite3.connect(path)) as made, made:
+        made.execute("PRAGMA journal_mode = WAL")
+        made.execute("CREATE TABLE post (id INTEGER PRIMARY KEY, text TEXT)")
+        made.executemany("INSERT INTO post (text) VALUES (?)", [("text" * 90,)] * 9000)
+    return path
+
+
+def dumps(archive: Archive) -> dict[str, str]:
+    return {path: since for path, since in origins(archive).items() if path.startswith("db-dumps")}
+
+
+def rows(archive: Archive, path: str) -> int:
+    with zipfile.ZipFile(archive.path) as opened:
+        copy = Path(opened.extract(path, archive.path.parent / "extracted"))
+    with closing(sqlite3.connect(copy)) as restored:
+        row: tuple[int] = restored.execute("SELECT count(*) FROM post").fetchone()
+        return row[0]
+
+
+def test_a_dump_is_carried_over_until_something_is_written(tree: Path, database: Path) -> None:
+    first = build(tree, "1.zip", FIRST, databases=[database])
+    second = build(tree, "2.zip", FIRST + DAY, first, databases=[database])
+    third = build(tree, "3.zip", FIRST + 2 * DAY, second, databases=[database])
+    [path] = dumps(first)
+    assert dumps(second) == dumps(third) == {path: "1.zip"}
+    assert third.carried == third.members == first.members
+    assert third.databases == first.databases
+    assert third.content_bytes == first.content_bytes
+
+    with closing(sqlite3.connect(database)) as application, application:
+        application.execute("DELETE FROM post WHERE id = 1")
+    fourth = build(tree, "4.zip", FIRST + 3 * DAY, third, databases=[database])
+    [newer] = dumps(fourth)
+    assert dumps(fourth) == {newer: ""}
+    assert newer > path
+    assert [rows(third, path), rows(fourth, newer)] == [9000, 8999]
+    assert fourth.databases[0].tables == {"post": 8999}
+
+
+def test_what_stands_in_the_wal_alone_counts_as_written(tree: Path, database: Path) -> None:
+    first = build(tree, "1.zip", FIRST, databases=[database])
+    with closing(sqlite3.connect(database, isolation_level=None)) as application:
+        application.execute("PRAGMA wal_autocheckpoint = 0")
+        before = database.stat().st_mtime_ns
+        application.execute("INSERT INTO post (text) VALUES ('new')")
+        assert database.stat().st_mtime_ns == before
+        second = build(tree, "2.zip", FIRST + DAY, first, databases=[database])
+        third = build(tree, "3.zip", FIRST + 2 * DAY, second, databases=[database])
+    [path] = dumps(second)
+    assert dumps(second) == {path: ""}
+    assert rows(second, path) == 9001
+    assert dumps(third) == {path: "2.zip"}
+
+
+def test_a_database_that_was_just_written_is_dumped_again(tree: Path, database: Path) -> None:
+    now = datetime.now(UTC)
+    first = build(tree, "1.zip", now, databases=[database])
+    second = build(tree, "2.zip", FIRST, first, databases=[database])
+    assert set(dumps(second).values()) == {""}
+
+
+def test_a_damaged_dump_is_made_anew(tree: Path, database: Path) -> None:
+    first = build(tree, "1.zip", FIRST, databases=[database])
+    [path] = dumps(first)
+    with zipfile.ZipFile(first.path) as opened:
+        middle = opened.getinfo(path).header_offset + opened.getinfo(path).compress_size // 2
+    with first.path.open("r+b") as file:
+        file.seek(middle)
+        flipped = bytes([file.read(1)[0] ^ 1])
+        file.seek(middle)
+        file.write(flipped)
+    second = build(tree, "2.zip", FIRST + DAY, first, databases=[database])
+    [newer] = dumps(second)
+    assert newer > path
+    assert rows(second, newer) == 9000
+    assert second.databases[0].path == newer

@@ -78,7 +78,7 @@ class Build:
         run: list[tuple[Member, Carried]] = []
         room = BATCH
         for member in members:
-            carried = self.carrier.find(member) if self.carrier and not last_try else None
+            carried = None if last_try else self._carried(member)
             if run and (
                 carried is None
                 or carried.number != run[-1][1].number + 1
@@ -104,6 +104,15 @@ class Build:
         if batch:
             yield self._batch(batch, last_try=last_try)
 
+    def _carried(self, member: Member) -> Carried | None:
+        """Find a member in the previous archive; a dump keeps its path there, if that is free."""
+        carried = self.carrier.find(member) if self.carrier else None
+        if carried and carried.database and carried.database.path != member.path:
+            if carried.database.path in self._paths:
+                return None
+            self._paths.add(carried.database.path)
+        return carried
+
     def _take_run(self, run: list[tuple[Member, Carried]]) -> None:
         """Take over members that stand one behind the other in the previous archive."""
         if self.carrier is None:
@@ -123,7 +132,11 @@ class Build:
             return
         self.ledger.note_records(base, *previous.records(first, last))
         self.ledger.note_lines(LINE_END.join(carried.line for _, carried in run))
-        content = sum(member.size or 0 for member, _ in run)
+        for _, each in run:
+            if each.database:
+                self._dumps.append(each.database.path)
+                self.databases.append(each.database)
+        content = sum(each.size for _, each in run)
         self.members += len(run)
         self.carried += len(run)
         self.content_bytes += content
@@ -178,7 +191,7 @@ class Build:
         if member.stream is None:
             yield from chunked.file_steps()
         else:
-            yield from chunked.stream_steps(_dumped(member, chunked))
+            yield from chunked.dump_steps(member)
         yield partial(self._take_chunked, member, chunked, last_try=last_try)
 
     def _take_chunked(self, member: Member, chunked: ChunkedMember, *, last_try: bool) -> None:
@@ -210,7 +223,7 @@ class Build:
         self._dumps.append(member.path)
         if member.database:
             facts = member.facts() if member.facts else member.database
-            self.databases.append(replace(facts, dump_bytes=size))
+            self.databases.append(replace(facts, dump_bytes=size, path=member.path))
 
     def _omit(self, member: Member, error: OSError | DumpError) -> None:
         if isinstance(error, DumpError):
@@ -256,17 +269,6 @@ class Build:
         yield lambda: self.ledger.note_record(chunked.central, chunked.offset)
 
 
-def _dumped(member: Member, chunked: ChunkedMember) -> Iterator[bytes]:
-    """Give a dump's bytes; one that a backup can do without ends with its failure noted."""
-    try:
-        if member.stream is not None:
-            yield from member.stream()
-    except DumpError as error:
-        if not member.optional:
-            raise
-        chunked.failure = error
-
-
 def _reading(member: Member, salt: bytes) -> Reading:
     return Reading(
         member.path,
@@ -287,6 +289,8 @@ def _reading(member: Member, salt: bytes) -> Reading:
 
 def _looked_at_again(member: Member) -> Member:
     """Note the size that a file has by now; if it is gone, reading it will tell."""
+    if member.stream is not None:
+        return member
     try:
         return replace(member, size=Path(member.origin).stat().st_size)
     except OSError:

@@ -24,9 +24,10 @@ from typing import NamedTuple
 
 from backupd.archive.deflate import Buffer, crc32
 from backupd.archive.lines import member_line, quoted
+from backupd.archive.manifest import database_facts
 from backupd.archive.previous import Previous
 from backupd.errors import ArchiveError, WrongPasswordError
-from backupd.model import Member, MemberKind
+from backupd.model import DatabaseFacts, Member, MemberKind
 
 _RACY_NS = 5 * 1_000_000_000
 _NUMBER_BITS = 32
@@ -44,6 +45,10 @@ class Carried(NamedTuple):
     """Its line for the new manifest."""
     stored_crc32: int
     """What its bytes must have, or they are damaged."""
+    size: int
+    """Its plain bytes."""
+    database: DatabaseFacts | None = None
+    """What was noted of a dump, whose path has the time at which it was made."""
 
 
 class RunCheck:
@@ -123,10 +128,12 @@ class Carrier:
 
         Its bytes have not been looked at: a `RunCheck` does that while they are copied.
         """
-        if member.kind is MemberKind.DUMP or not member.inode:
+        if member.kind is MemberKind.DUMP:
+            return self._find_dump(member)
+        if not member.inode:
             return None
         start = _start(member)
-        place = self._place(start)
+        place = self._place(start[: start.index(_PATH_END) + len(_PATH_END)])
         if place is None:
             return None
         number, line = place
@@ -139,14 +146,29 @@ class Carrier:
             or b'"changed_while_read"' in rest
         ):
             return None
-        noted = rest.partition(_CHECKSUM)[2].partition(b",")[0].rstrip(b"}")
-        if b'"carried_from"' not in rest:
-            line = line[:-1] + self._origin
-        return Carried(number, line, int(noted or 0))
+        return self._carried(number, line, member.size or 0)
 
-    def _place(self, start: bytes) -> tuple[int, bytes] | None:
+    def _find_dump(self, member: Member) -> Carried | None:
+        """Find the dump of a database to which nothing was written since it was made."""
+        now = member.database
+        if now is None or not now.state:
+            return None
+        for facts in map(database_facts, self.previous.head["databases"]):
+            if (facts.kind, facts.name, facts.state) == (now.kind, now.name, now.state):
+                place = self._place(f'{{"path": {quoted(facts.path)}'.encode() + _PATH_END)
+                if place:
+                    carried = self._carried(*place, facts.dump_bytes)
+                    return carried._replace(database=facts)
+        return None
+
+    def _carried(self, number: int, line: bytes, size: int) -> Carried:
+        noted = line.rpartition(_CHECKSUM)[2].partition(b",")[0].rstrip(b"}")
+        if b'"carried_from"' not in line:
+            line = line[:-1] + self._origin
+        return Carried(number, line, int(noted or 0), size)
+
+    def _place(self, path: bytes) -> tuple[int, bytes] | None:
         """Look for a path's line: at the place that follows the last one, then in the index."""
-        path = start[: start.index(_PATH_END) + len(_PATH_END)]
         if self._next < self.previous.count:
             line = self.previous.line(self._next)
             if line.startswith(path):

@@ -91,7 +91,8 @@ def parse_manifest(lines: Iterable[bytes]) -> Manifest:
         raise DamagedError(f"The archive's manifest cannot be read: {error!r}.") from error
 
 
-def _database(values: dict[str, Any]) -> DatabaseFacts:
+def database_facts(values: dict[str, Any]) -> DatabaseFacts:
+    """Read what the manifest says of one database."""
     return DatabaseFacts(**{**values, "warnings": tuple(values.get("warnings", ()))})
 
 
@@ -111,7 +112,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
             version=document["backupd"],
         ),
         encrypted=document["encrypted"],
-        databases=tuple(map(_database, document["databases"])),
+        databases=tuple(map(database_facts, document["databases"])),
         omissions=tuple(
             Omission(**{**omission, "reason": OmissionReason(omission["reason"])})
             for omission in document["omissions"]

@@ -9,7 +9,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from urllib.parse import quote
@@ -19,6 +19,12 @@ from backupd.model import DatabaseFacts, Member, MemberKind
 from backupd.naming import dump_path
 
 _PAGES_PER_STEP = 4096
+_CHUNK = 1 << 20
+_RACY_NS = 5 * 1_000_000_000
+_CHANGE_COUNTER = slice(24, 28)
+"""In the file's header (https://www.sqlite.org/fileformat.html#file_change_counter)."""
+_WAL_HEADER = 32
+"""Bytes; with salts that change whenever the log begins anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,29 +44,64 @@ class SqliteDatabase:
     """Seconds to wait for a writer that holds the database locked."""
 
     def members(self) -> Iterator[Member]:
-        """Copy the database, check the copy and give it as the only member."""
+        """Give the dump as the only member; the copy is made and checked when it is read."""
         status = self._look()
+        facts = DatabaseFacts(
+            name=self.name,
+            kind="sqlite",
+            version=sqlite3.sqlite_version,
+            state=self._state(),  # before the copy: what is written meanwhile shows next time
+        )
+        tables: dict[str, int] = {}
+        yield Member(
+            path=dump_path("sqlite", self.name, self.when, self.zone, "sqlite"),
+            kind=MemberKind.DUMP,
+            size=status.st_size,
+            mtime_ns=int(self.when.timestamp()) * 1_000_000_000,
+            mode=stat.S_IMODE(status.st_mode),
+            uid=status.st_uid,
+            gid=status.st_gid,
+            stream=lambda: self._dump(tables),
+            database=facts,
+            facts=lambda: replace(facts, tables=tables),
+        )
+
+    def _state(self) -> str:
+        """Say what the database's files are, which any write to it changes; "" if nobody can tell.
+
+        That is so if they were changed so late that another change might show the same times, and
+        if a transaction is under way, or was cut short, in a rollback journal. Of the `-wal`, the
+        time of its inode does not count, which changes when SQLite opens it as root.
+        """
+        latest = int(self.when.timestamp()) * 1_000_000_000 - _RACY_NS
+        path, wal, _, journal = live_files(self.path)
+        try:
+            file = path.stat()
+            log = wal.stat() if wal.exists() else None
+            head = _start(path, _CHANGE_COUNTER.stop)[_CHANGE_COUNTER]
+            said = [head.hex(), file.st_size, file.st_mtime_ns, file.st_ctime_ns, file.st_ino]
+            times = [file.st_mtime_ns, file.st_ctime_ns]
+            if log and log.st_size:
+                said += [_start(wal, _WAL_HEADER).hex(), log.st_size, log.st_mtime_ns]
+                times.append(log.st_mtime_ns)
+        except OSError:
+            return ""
+        return "" if journal.exists() or max(times) >= latest else " ".join(map(str, said))
+
+    def _dump(self, tables: dict[str, int]) -> Iterator[bytes]:
+        """Copy the database, check the copy, note the rows of its tables and give its bytes."""
         copy = self.scratch / f"{self.name}.sqlite"
         copy.unlink(missing_ok=True)
         copy.touch(mode=0o600)
         try:
             self._copy(copy)
-            tables = self._checked_tables(copy)
+            tables.update(self._checked_tables(copy))
         except sqlite3.Error as error:
             raise self._translated(error) from error
-        yield Member(
-            path=dump_path("sqlite", self.name, self.when, self.zone, "sqlite"),
-            kind=MemberKind.DUMP,
-            size=copy.stat().st_size,
-            mtime_ns=int(self.when.timestamp()) * 1_000_000_000,
-            mode=stat.S_IMODE(status.st_mode),
-            uid=status.st_uid,
-            gid=status.st_gid,
-            origin=os.fspath(copy),
-            database=DatabaseFacts(
-                name=self.name, kind="sqlite", tables=tables, version=sqlite3.sqlite_version
-            ),
-        )
+        with copy.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+        copy.unlink()
 
     def _look(self) -> os.stat_result:
         try:
@@ -132,6 +173,11 @@ class SqliteDatabase:
             hint=f"It may be damaged: run 'sqlite3 {self.path} \"PRAGMA integrity_check\"'. "
             "Backups taken earlier are untouched.",
         )
+
+
+def _start(path: Path, length: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(length)
 
 
 def _uri(path: Path, options: str) -> str:
