@@ -221,8 +221,8 @@ def _undelivered(seen: Observed) -> Iterator[Finding]:
         yield Finding(
             check=Check.UNDELIVERED,
             message=f"{count} not delivered yet: {few(seen.undelivered)}.",
-            hint="They wait in the spool, and the next backup brings them along. 'backupd doctor' "
-            "tells what the destination does not allow.",
+            hint="They wait in the spool; the next backup brings them along, or 'backupd deliver' "
+            "now. 'backupd doctor' tells what the destination does not allow.",
         )
 
 

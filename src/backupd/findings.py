@@ -1,7 +1,7 @@
 """What a report says is wrong, what it says is well, and how it came out at each destination."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backupd.cleaning import Cleaning, CleanReport
 from backupd.events import Report
@@ -40,7 +40,8 @@ def found_in(report: Report, operation: str, set_name: str) -> Found:
     if isinstance(report, BackupReport):
         return _in_backup(report)
     if isinstance(report, DeliveryReport):
-        return _in_copies(report.copies)
+        copied = _in_copies(report.copies)
+        return replace(copied, checked=(whole, *copied.checked))
     if isinstance(report, MonitorReport):
         return _in_health(report.healths, whole, set_name)
     if isinstance(report, ProofReport):
@@ -57,7 +58,7 @@ def _in_backup(report: BackupReport) -> Found:
     copied = _in_copies((*report.copies, *report.late))
     return Found(
         problems=(*copied.problems, *_of_backup(report)),
-        checked=(*whole, *copied.checked),
+        checked=(*whole, "deliver:*", *copied.checked),
         rows=copied.rows,
         figures={
             "backup": archive.name,

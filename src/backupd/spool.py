@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from backupd.errors import ArchiveError
@@ -41,15 +41,16 @@ class Spool:
     def archives(self) -> list[SpooledArchive]:
         """Give what waits here, the oldest first; an archive without a record is digested."""
         try:
-            names = [path.name for path in self.path.glob("*.zip")]
-            found = [
-                (created_at, self._archive(name))
-                for name in names
-                if (created_at := archive_time(self.set_name, name, self.zone)) is not None
-            ]
+            return [self._archive(name) for _, name in sorted(self._names())]
         except OSError as error:
             raise self._unusable(error) from error
-        return [archive for _, archive in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
+
+    def waiting(self) -> list[tuple[datetime, Scope]]:
+        """Tell when each archive that waits here was made, and its scope, without reading it."""
+        try:
+            return [(created_at, self._scope(name)) for created_at, name in sorted(self._names())]
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def forget_orphans(self) -> None:
         """Remove records whose archive is not here: a run died before it had given it its name."""
@@ -99,6 +100,17 @@ class Spool:
             (self.path / (name + _RECORD)).unlink(missing_ok=True)
         except OSError as error:
             raise self._unusable(error) from error
+
+    def _names(self) -> Iterator[tuple[datetime, str]]:
+        for path in self.path.glob("*.zip"):
+            if (created_at := archive_time(self.set_name, path.name, self.zone)) is not None:
+                yield created_at, path.name
+
+    def _scope(self, name: str) -> Scope:
+        try:
+            return Scope(json.loads((self.path / (name + _RECORD)).read_text())["scope"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return Scope.FULL  # as `archives` reads it
 
     def _archive(self, name: str) -> SpooledArchive:
         path = self.path / name

@@ -143,6 +143,10 @@ class App:
             if not only_to or name in only_to
         ]
 
+    def open_spool(self) -> Spool:
+        """Give the spool: the archives of this set that wait for their delivery."""
+        return Spool(path=self.spool, set_name=self.set_name, zone=self.zone)
+
     def deliver(self, only_to: Sequence[str] = ()) -> Deliver:
         """Make the operation that delivers what waits in the spool, and what sisters lack.
 
@@ -150,7 +154,7 @@ class App:
             UnknownNameError: a name is none of a destination.
         """
         return Deliver(
-            spool=Spool(path=self.spool, set_name=self.set_name, zone=self.zone),
+            spool=self.open_spool(),
             deliveries=self.deliveries(only_to),
             clock=self.clock,
             awaited=frozenset(name for name, place in self._places.items() if place.required),

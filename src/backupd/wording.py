@@ -64,6 +64,7 @@ def operation_name(operation: str, _: Callable[[str], str]) -> str:
     """Name an operation."""
     names = {
         "backup": _("backup"),
+        "deliver": _("delivery"),
         "clean": _("cleanup"),
         "monitor": _("health check"),
         "verify": _("verification"),

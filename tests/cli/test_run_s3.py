@@ -104,10 +104,11 @@ def part_of(seen: Seen) -> int:
     return int(number.partition("&")[0] or 0)
 
 
-def test_after_kill_9_in_mid_upload_the_next_run_sends_only_what_is_missing(
-    program: Program, offsite: OwnBucket, proxy: FaultProxy
-) -> None:
-    """200 MiB; 12 parts of 8 MiB arrive, and the program dies with 4 more under way."""
+def kill_in_mid_upload(program: Program, offsite: OwnBucket, proxy: FaultProxy) -> tuple[str, int]:
+    """200 MiB; 12 parts of 8 MiB arrive, and the program dies with 4 more under way.
+
+    Give the archive's name and how many of its bytes are missing.
+    """
     (program.root / "big").write_bytes(os.urandom(200 * MEBIBYTE))
     proxy.plan(lambda seen: Mishap(Fault.STALL, MEBIBYTE) if part_of(seen) > 12 else None)
     process = program.start("run")
@@ -122,18 +123,84 @@ def test_after_kill_9_in_mid_upload_the_next_run_sends_only_what_is_missing(
     process.communicate()
     assert keys(offsite) == []
     [waiting] = (program.state / "shop" / "spool").glob("*.zip")
-    missing = waiting.stat().st_size - 12 * PART
-
     proxy.plan(nothing)
+    return waiting.name, waiting.stat().st_size - 12 * PART
+
+
+def sent(proxy: FaultProxy, offsite: OwnBucket, name: str) -> int:
+    """Count the bytes that went to an archive's own key since the proxy's last plan."""
+    return proxy.received[f"/{offsite.name}/backups/{name}"]
+
+
+def test_after_kill_9_in_mid_upload_the_next_run_sends_only_what_is_missing(
+    program: Program, offsite: OwnBucket, proxy: FaultProxy
+) -> None:
+    name, missing = kill_in_mid_upload(program, offsite, proxy)
     done, report = run(program, "--exclude", "big")
     assert (done.code, report["outcome"]) == (0, "succeeded")
-    resent = proxy.received[f"/{offsite.name}/backups/{waiting.name}"]
-    assert missing <= resent <= missing + 40 * MEBIBYTE
+    assert missing <= sent(proxy, offsite, name) <= missing + 40 * MEBIBYTE
     assert keys(offsite) == here(program)
-    assert keys(offsite).count(f"backups/{waiting.name}") == 1
-    held = offsite.client.head_object(Bucket=offsite.name, Key=f"backups/{waiting.name}")
-    assert held["ContentLength"] == (program.backups / waiting.name).stat().st_size
+    assert_whole(program, offsite, name)
+
+
+def assert_whole(program: Program, offsite: OwnBucket, name: str) -> None:
+    """The bucket holds the archive that the other destination holds, and no part of an upload."""
+    held = offsite.client.head_object(Bucket=offsite.name, Key=f"backups/{name}")
+    assert held["ContentLength"] == (program.backups / name).stat().st_size
     assert not offsite.client.list_multipart_uploads(Bucket=offsite.name).get("Uploads")
+
+
+def test_after_kill_9_in_mid_upload_a_daemon_s_start_sends_only_what_is_missing(
+    program: Program, offsite: OwnBucket, proxy: FaultProxy
+) -> None:
+    """No backup is due for months: the delivery is an operation of its own."""
+    never = "0 0 31 12 *"
+    program.set(SCHEDULE__BACKUP=never, SCHEDULE__CLEAN=never)
+    program.set(SCHEDULE__MONITOR=never, SCHEDULE__DRILL=never)
+    name, missing = kill_in_mid_upload(program, offsite, proxy)
+    process = program.start("daemon")
+    try:
+        said = read_until(process, "deliver succeeded")
+        while not (runs := json.loads(program("status", "--json").out)["runs"]):
+            assert process.poll() is None
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert said.count("deliver started") == 1
+    assert missing <= sent(proxy, offsite, name) <= missing + 40 * MEBIBYTE
+    assert keys(offsite) == here(program) == [f"backups/{name}", f"backups/{name}.sha256"]
+    assert_whole(program, offsite, name)
+    assert list((program.state / "shop" / "spool").iterdir()) == []
+    assert [(each["operation"], each["outcome"]) for each in runs] == [("deliver", "succeeded")]
+
+
+def read_until(process: "subprocess.Popen[str]", wanted: str) -> str:
+    """Read what the process logs, up to the line that says so."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if wanted in line:
+            return "".join(lines)
+    pytest.fail(f"it never said '{wanted}': {''.join(lines)}")
+
+
+def test_deliver_brings_what_waits_and_a_dead_bucket_leaves_it_waiting(
+    program: Program, offsite: OwnBucket, proxy: FaultProxy
+) -> None:
+    proxy.plan(lambda _: Mishap(Fault.REFUSE))
+    assert program("run").code == 3
+    done = program("deliver")
+    assert done.code == 1
+    assert "Not delivered to offsite: 'offsite': the connection to 127.0.0.1" in done.out
+    assert "The spool keeps 1 archive (" in done.out
+    proxy.plan(nothing)
+    done = program("deliver")
+    assert (done.code, done.err) == (0, "")
+    assert "Copies made: 1 of 1" in done.out
+    assert keys(offsite) == here(program)
+    assert program("deliver").out.endswith("No archive is missing anywhere.\n")
 
 
 def test_sigterm_ends_a_run_whose_server_has_fallen_silent(

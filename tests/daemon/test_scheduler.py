@@ -8,7 +8,7 @@ from backupd.daemon.scheduler import Scheduler
 from backupd.events import OperationFailed, RunsMissed
 from backupd.history import Run
 from backupd.model import Outcome
-from fakes.bench import Bench, until_idle
+from fakes.bench import Bench, die_at_work, run_until_working, until_idle
 
 
 def pass_time(bench: Bench, scheduler: Scheduler, minutes: int) -> None:
@@ -16,23 +16,6 @@ def pass_time(bench: Bench, scheduler: Scheduler, minutes: int) -> None:
     for _ in range(minutes):
         bench.clock.wind(minutes=1)
         until_idle(scheduler)
-
-
-def run_until_working(scheduler: Scheduler) -> None:
-    """Tick until the operation has said that it started."""
-    scheduler.tick()
-    while scheduler.running is None or not scheduler.running.run_id:
-        if scheduler.running is not None:
-            select.select(scheduler.running.descriptors, [], [], 10)
-        scheduler.tick()
-
-
-def die_at_work(scheduler: Scheduler) -> None:
-    """End the operation as a power cut does: nobody is left to note it."""
-    run_until_working(scheduler)
-    assert scheduler.running is not None
-    scheduler.running.kill()
-    scheduler.running.close()
 
 
 def test_a_night_runs_everything_once_in_order(bench: Bench) -> None:

@@ -72,3 +72,20 @@ def until_idle(scheduler: Scheduler) -> None:
     while scheduler.running is not None:
         select.select(scheduler.running.descriptors, [], [], 10)
         scheduler.tick()
+
+
+def run_until_working(scheduler: Scheduler) -> None:
+    """Tick until the operation has said that it started."""
+    scheduler.tick()
+    while scheduler.running is None or not scheduler.running.run_id:
+        if scheduler.running is not None:
+            select.select(scheduler.running.descriptors, [], [], 10)
+        scheduler.tick()
+
+
+def die_at_work(scheduler: Scheduler) -> None:
+    """End the operation as a power cut does: nobody is left to note it."""
+    run_until_working(scheduler)
+    assert scheduler.running is not None
+    scheduler.running.kill()
+    scheduler.running.close()

@@ -10,6 +10,7 @@ from backupd import __version__
 from backupd.cli.clean import clean, pin, unpin
 from backupd.cli.config import config
 from backupd.cli.daemon import daemon
+from backupd.cli.deliver import deliver
 from backupd.cli.doctor import doctor
 from backupd.cli.drill import drill
 from backupd.cli.invocation import Invocation, global_options
@@ -43,6 +44,7 @@ def cli(context: click.Context) -> None:
 for command in (
     daemon,
     run,
+    deliver,
     list_,
     restore,
     verify,

@@ -20,7 +20,13 @@ from backupd.settings.environment import Found
 PROGRAM = (sys.executable, "-P", "-m", "backupd")
 """This program; -P keeps the working directory from being searched for it."""
 
-COMMANDS = {"backup": "run", "clean": "clean", "monitor": "monitor", "drill": "drill"}
+COMMANDS = {
+    "deliver": "deliver",
+    "backup": "run",
+    "clean": "clean",
+    "monitor": "monitor",
+    "drill": "drill",
+}
 
 _CHUNK = 65536
 _SYSTEMD_ONLY = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID")

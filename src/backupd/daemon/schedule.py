@@ -8,6 +8,7 @@ The rules, which `docs/explanation/schedule.md` tells at length:
 - A due time that passed while nobody looked (the daemon was down, the machine slept) is late.
   Late ones are run first, in the order of `OPERATIONS`; the others in the order of due times.
 - A run that died or was stopped is run again: at once after the first time, then later and later.
+- What a backup that died had built and not delivered is delivered before anything else is run.
 """
 
 import hashlib
@@ -16,9 +17,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from backupd.cron import CronLine, due_between, next_due
+from backupd.model import Scope
 
 OPERATIONS = ("backup", "clean", "monitor", "drill")
 """In the order in which late ones are run: one makes sense after the one before it."""
+
+DELIVERY = "deliver"
+"""No due times: it is wanted when a run has left archives in the spool."""
 
 _FURTHEST_BACK = timedelta(days=400)
 _SOON = timedelta(minutes=30)
@@ -120,6 +125,26 @@ def agenda(
         if others:
             missed.append(_missed(operation, others))
     return Agenda(wanted=tuple(sorted(wanted, key=_order)), missed=tuple(missed))
+
+
+def delivery(past: Past, now: datetime) -> Wanted:
+    """Decide when what waits in the spool is delivered: now, unless that died more than once."""
+    tries = [started_at for _, started_at in past.unfinished]
+    earliest = max([now, *_earliest(tries)])
+    return Wanted(operation=DELIVERY, due=now, not_before=earliest, late=True)
+
+
+def built(past: Past, waiting: Sequence[tuple[datetime, Scope]]) -> list[datetime]:
+    """Give the due times whose run died after it had built its archive, which is `waiting`.
+
+    Names of archives tell whole seconds.
+    """
+    full = [made_at for made_at, scope in waiting if scope is Scope.FULL]
+    return [
+        due
+        for due, started_at in past.unfinished
+        if any(made_at >= started_at.replace(microsecond=0) for made_at in full)
+    ]
 
 
 def _passed(

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -10,10 +12,20 @@ from backupd.cron import parse_schedule
 from backupd.daemon.diary import Diary
 from backupd.daemon.forecast import warn_of_removals
 from backupd.daemon.operation import PROGRAM, OperationProcess, start
-from backupd.daemon.schedule import OPERATIONS, Agenda, Past, Timetable, Wanted, agenda
-from backupd.errors import BackupdError
+from backupd.daemon.schedule import (
+    DELIVERY,
+    OPERATIONS,
+    Agenda,
+    Past,
+    Timetable,
+    Wanted,
+    agenda,
+    built,
+    delivery,
+)
+from backupd.errors import ArchiveError, BackupdError
 from backupd.events import OperationFailed, RunsMissed
-from backupd.model import Outcome
+from backupd.model import Outcome, Scope
 from backupd.ports import Observer
 from backupd.wiring import App
 
@@ -53,6 +65,8 @@ class Scheduler:
         self._program = program
         self._awake_since = self._last_look = app.clock.now()
         self._nothing_before: datetime | None = None
+        self._run_was_cut = True  # nobody knows how the daemon before this one ended
+        self._delivering: Sequence[tuple[datetime, Scope]] = ()
         self.follow(app)
         self._report_the_dead()
 
@@ -67,6 +81,7 @@ class Scheduler:
         now = app.clock.now()
         for operation in OPERATIONS:
             diary.begin(operation, f"{timetable.lines[operation].text} ({app.zone.key})", now)
+        diary.begin(DELIVERY, "after a run that was cut", now)
         self.app, self.timetable, self.diary = app, timetable, diary
         self._observe = self._observers(app)
         self._nothing_before = None
@@ -113,6 +128,7 @@ class Scheduler:
 
     def _start_next(self, now: datetime) -> None:
         decided = self.decide(now)
+        self._run_was_cut = DELIVERY in {wanted.operation for wanted in decided.wanted}
         for missed in decided.missed:
             self.diary.miss(missed)
             self._observe(
@@ -138,9 +154,20 @@ class Scheduler:
             self._start(ready[0], now)
 
     def decide(self, now: datetime) -> Agenda:
-        """Decide from what is known now."""
+        """Decide from what is known now; what a run that was cut has built is delivered first."""
         past = {operation: self._past(operation, now) for operation in OPERATIONS}
-        return agenda(self.timetable, past, self._awake_since, now)
+        decided = agenda(self.timetable, past, self._awake_since, now)
+        if not self._left_in_spool():
+            return decided
+        first = delivery(self.diary.past(DELIVERY, now), now)
+        return replace(decided, wanted=(first, *decided.wanted))
+
+    def _left_in_spool(self) -> Sequence[tuple[datetime, Scope]]:
+        """Look what waits for its delivery, if a run may have been cut since somebody looked."""
+        if self._run_was_cut:
+            with suppress(ArchiveError):  # the next backup will say what is wrong with the spool
+                return self.app.open_spool().waiting()
+        return ()
 
     def next_starts(self, now: datetime) -> dict[str, datetime]:
         """Tell when each operation starts next, the first one first."""
@@ -163,11 +190,9 @@ class Scheduler:
         )
 
     def _start(self, wanted: Wanted, now: datetime) -> None:
+        self._delivering = self._left_in_spool()
         self.diary.started(wanted.operation, wanted.due, now)
-        why = {"late_by_minutes": int((now - wanted.due).total_seconds() // 60)}
-        _log.info(
-            f"{wanted.operation} is due", due=wanted.due.isoformat(), **why if wanted.late else {}
-        )
+        _log_start(wanted, now, len(self._delivering))
         try:
             self.running = start(wanted, now, self.app.loaded.values, self._process, self._program)
         except OSError as error:
@@ -180,13 +205,22 @@ class Scheduler:
         operation, due = running.wanted.operation, running.wanted.due
         if status == _LOCKED:
             self.diary.withdrawn(operation, due, running.started_at)
-        elif self._is_recorded(running):
-            self.diary.ended(operation, due)  # whatever ended it, ended it after its work
-        elif status < 0 and not running.stop_asked:
-            what = f"It was killed by signal {-status}."
-            self._failed(operation, running.started_at, now, what, running.run_id)
-        elif status >= 0 and status != _INTERRUPTED:
-            self.diary.ended(operation, due)
+        elif self._is_recorded(running) or 0 <= status != _INTERRUPTED:
+            self._settle(operation, due, now)  # whatever ended it, ended it after its work
+        else:
+            self._run_was_cut = True
+            if status < 0 and not running.stop_asked:
+                what = f"It was killed by signal {-status}."
+                self._failed(operation, running.started_at, now, what, running.run_id)
+
+    def _settle(self, operation: str, due: datetime, now: datetime) -> None:
+        """Note that a run is done with; a delivery is the end of the backup that was cut in it."""
+        self.diary.ended(operation, due)
+        if operation == DELIVERY:
+            for each in built(self.diary.past("backup", now), self._delivering):
+                self.diary.ended("backup", each)
+        if operation in {DELIVERY, "backup"}:
+            self._run_was_cut = False
 
     def _is_recorded(self, running: OperationProcess) -> bool:
         """Tell whether the operation noted its own end, and that it was not stopped before it."""
@@ -213,9 +247,19 @@ class Scheduler:
     def _report_the_dead(self) -> None:
         """Announce the operations that died together with the daemon, once."""
         now = self.app.clock.now()
-        for operation in OPERATIONS:
+        for operation in (DELIVERY, *OPERATIONS):
             known = self.app.history.runs(operation, limit=_LOOKED_BACK)
             last_known = max((run.started_at for run in known), default=None)
             for _, at in self.diary.past(operation, now).unfinished:
                 if last_known is None or last_known < at:
                     self._failed(operation, at, now, "It died together with the daemon.")
+
+
+def _log_start(wanted: Wanted, now: datetime, archives: int) -> None:
+    if wanted.operation == DELIVERY:
+        _log.info("archives wait in the spool, and a run may have been cut", archives=archives)
+        return
+    why = {"late_by_minutes": int((now - wanted.due).total_seconds() // 60)}
+    _log.info(
+        f"{wanted.operation} is due", due=wanted.due.isoformat(), **why if wanted.late else {}
+    )

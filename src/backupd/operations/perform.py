@@ -17,7 +17,7 @@ class Operation(Protocol[ReportT_co]):
 
     @property
     def name(self) -> str:
-        """`backup`, `clean`, `monitor`, `verify`, `drill` or `restore`."""
+        """`backup`, `deliver`, `clean`, `monitor`, `verify`, `drill` or `restore`."""
         ...
 
     def run(self, observe: Observer) -> ReportT_co:

@@ -10,7 +10,7 @@ from backupd.notices import Open
 from backupd.observers.memory import open_problems
 from backupd.outbox import Outbox
 
-OPERATIONS = ("backup", "clean", "monitor", "verify", "drill")
+OPERATIONS = ("backup", "deliver", "clean", "monitor", "verify", "drill")
 _RUNS = 800
 
 
