@@ -1,8 +1,6 @@
 """What is on the disk as one status, and as figures for Prometheus."""
 
-import json
 import re
-import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +24,8 @@ from backupd.operations.figures import METRICS, metrics_text
 from backupd.operations.status import Place, Records, Status, look
 from backupd.outbox import Outbox
 from fakes.accounts import MOMENT, backed_up, ended, failed, started
-from pages import REFERENCE, ROOT, rows, section
+from fakes.promtool import promtool
+from pages import REFERENCE, rows, section
 
 DAY = timedelta(days=1)
 
@@ -161,22 +160,15 @@ def test_the_figures_are_read_by_the_client_library(records: Records) -> None:
     assert families["backupd_problems"].samples[0].value == 1
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool comes with Prometheus")
 def test_promtool_finds_nothing_to_say(records: Records) -> None:
     done = subprocess.run(
-        ["promtool", "check", "metrics"],
+        [promtool(), "check", "metrics"],
         input=everything(records),
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool comes with Prometheus")
-def test_the_alert_rules_are_valid() -> None:
-    rules = ROOT / "packaging" / "prometheus" / "backupd.rules.yml"
-    subprocess.run(["promtool", "check", "rules", rules], check=True, capture_output=True)
 
 
 def test_a_label_may_hold_any_character(records: Records) -> None:
@@ -195,19 +187,6 @@ def test_every_metric_is_in_the_docs_with_its_labels_and_no_other(records: Recor
     families = text_string_to_metric_families(everything(records))
     used = {each.name: (set(each.samples[0].labels), each.documentation) for each in families}
     assert documented == used
-
-
-@pytest.mark.parametrize("file", ["prometheus/backupd.rules.yml", "grafana/backupd.json"])
-def test_rules_and_dashboard_use_metrics_that_exist(file: str) -> None:
-    text = (ROOT / "packaging" / file).read_text(encoding="utf-8")
-    used = set(re.findall(r"backupd_\w+", text))
-    assert used
-    assert used <= {metric.name for metric in METRICS}
-
-
-def test_the_dashboard_is_json() -> None:
-    text = (ROOT / "packaging" / "grafana" / "backupd.json").read_text(encoding="utf-8")
-    assert json.loads(text)["title"] == "backupd"
 
 
 def test_the_file_is_renewed_at_the_end_of_an_operation_and_readable_by_all(
