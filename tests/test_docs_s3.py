@@ -37,4 +37,8 @@ def test_the_policies_allow_what_the_code_asks_for_and_nothing_else() -> None:
         for block in blocks(HOW_TO / "s3.md", "json")
     )
     assert full == set(IAM_ACTIONS.values())
-    assert full - least == {"s3:GetObject", "s3:DeleteObject"}
+    assert full - least == {
+        "s3:GetObject",
+        "s3:DeleteObject",
+        "s3:GetBucketObjectLockConfiguration",
+    }

@@ -110,6 +110,15 @@ class Gauged(Protocol):
         ...
 
 
+@runtime_checkable
+class Locking(Protocol):
+    """A destination that may itself keep objects. Raises DestinationError, and nothing else."""
+
+    def locked_until(self, keys: Sequence[str]) -> Mapping[str, datetime]:
+        """Tell until when it keeps each of these; what is not locked, or not there, is left out."""
+        ...
+
+
 class Loader(Protocol):
     """One database of a server, into which a dump can be loaded.
 

@@ -17,6 +17,7 @@ from destinations.test_s3_faults import *  # noqa: F403
 from external.ceph import Ceph
 from fakes.bucket import MEBIBYTE, OwnBucket
 from fakes.fault_proxy import FaultProxy
+from operations.test_clean_locked import *  # noqa: F403
 
 
 @pytest.fixture  # type: ignore[no-redef]

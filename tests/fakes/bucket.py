@@ -24,9 +24,11 @@ class OwnBucket:
     access_key_id: str = "access"
     secret_access_key: str = "secret"
     name: str = field(default_factory=lambda: f"bucket-{uuid4().hex[:12]}")
+    locking: bool = False
+    """Whether it was made with object lock."""
 
     def __post_init__(self) -> None:
-        self.client.create_bucket(Bucket=self.name)
+        self.client.create_bucket(Bucket=self.name, ObjectLockEnabledForBucket=self.locking)
 
     @cached_property
     def client(self) -> "boto3.client":

@@ -70,17 +70,21 @@ def test_2500_archives_cost_three_listings_and_three_requests_to_delete(
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
-    [("AccessDenied", "s3:DeleteObject"), ("ObjectLocked", "because object protected")],
+    ("code", "message", "said"),
+    [
+        ("AccessDenied", "Access Denied", "s3:DeleteObject"),
+        ("AccessDenied", "forbidden by object lock", "is locked, and the server keeps it"),
+        ("ObjectLocked", "Object is WORM protected", "is locked, and the server keeps it"),
+    ],
 )
-def test_what_the_server_refuses_within_a_batch_is_reported_and_the_others_go(
-    bucket: OwnBucket, proxy: FaultProxy, s3: S3Destination, code: str, said: str
+def test_what_the_server_refuses_within_a_batch_is_reported_and_the_others_go(  # noqa: PLR0917
+    bucket: OwnBucket, proxy: FaultProxy, s3: S3Destination, code: str, message: str, said: str
 ) -> None:
     fill(bucket, 6)
     stuck = KEYS[4]
     body = (
         "<DeleteResult><Error>"
-        f"<Key>{stuck}</Key><Code>{code}</Code><Message>because object protected</Message>"
+        f"<Key>{stuck}</Key><Code>{code}</Code><Message>{message}</Message>"
         "</Error></DeleteResult>"
     ).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backupd.errors import DestinationError
 from backupd.model import StoredObject
-from backupd.ports import Destination, Gauged, Gauges, Progress
+from backupd.ports import Destination, Gauged, Gauges, Locking, Progress
 
 _SHORTEST_PAUSE = 0.02
 
@@ -71,6 +71,10 @@ class PacedDestination:
     def gauges(self, before: datetime) -> Gauges:
         """Tell what the destination tells, if it does."""
         return self.inner.gauges(before) if isinstance(self.inner, Gauged) else Gauges()
+
+    def locked_until(self, keys: Sequence[str]) -> Mapping[str, datetime]:
+        """Tell what the destination keeps, if it knows locks."""
+        return self.inner.locked_until(keys) if isinstance(self.inner, Locking) else {}
 
     def sweep(self, before: datetime) -> Sequence[str]:
         """Sweep."""

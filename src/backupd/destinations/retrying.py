@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from backupd.errors import DestinationError
 from backupd.model import StoredObject
-from backupd.ports import Destination, Gauged, Gauges, Progress
+from backupd.ports import Destination, Gauged, Gauges, Locking, Progress
 
 ResultT = TypeVar("ResultT")
 
@@ -72,6 +72,11 @@ class RetryingDestination:
         """Tell what the destination tells, if it does."""
         inner = self.inner
         return self._tried(lambda: inner.gauges(before)) if isinstance(inner, Gauged) else Gauges()
+
+    def locked_until(self, keys: Sequence[str]) -> Mapping[str, datetime]:
+        """Tell what the destination keeps, if it knows locks."""
+        inner = self.inner
+        return self._tried(lambda: inner.locked_until(keys)) if isinstance(inner, Locking) else {}
 
     def sweep(self, before: datetime) -> Sequence[str]:
         """Sweep."""

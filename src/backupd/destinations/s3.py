@@ -107,6 +107,18 @@ class S3Destination:
         failed = client.delete([self._prefix + key for key in keys])
         return {key.removeprefix(self._prefix): error for key, error in failed.items()}
 
+    def locked_until(self, keys: Sequence[str]) -> Mapping[str, datetime]:
+        """Ask for each object until when object lock keeps it, if the bucket has object lock.
+
+        A delete would succeed all the same, and only hide the object.
+        """
+        client, _ = self._open()
+        return {
+            key: until
+            for key in (keys if client.has_object_lock() else ())
+            if (until := client.locked_until(self._prefix + key)) is not None
+        }
+
     def gauges(self, before: datetime) -> Gauges:
         """Tell the server's clock, and the uploads that nobody has gone on with since `before`."""
         from backupd.destinations.s3_client import server_time_of  # noqa: PLC0415

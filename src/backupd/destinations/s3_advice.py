@@ -60,6 +60,10 @@ ARRIVED_DAMAGED = Advice(
     hint="If it happens again, test this machine's memory and the network on the way.",
     temporary=True,
 )
+LOCKED = Advice(
+    sentence="{key} is locked, and the server keeps it ({said})",
+    hint="Nothing needs doing: clean removes it when the lock has run out.",
+)
 SOMETHING_THERE = Advice(
     sentence="something else is already kept under {key}",
     hint="Nothing was overwritten; look at what stands there, and move it away.",
@@ -160,6 +164,7 @@ BY_CODE: Mapping[str, Advice] = {
     "IncompleteBody": ARRIVED_DAMAGED,
     "XAmzContentSHA256Mismatch": ARRIVED_DAMAGED,
     "XAmzContentChecksumMismatch": ARRIVED_DAMAGED,
+    "ObjectLocked": LOCKED,
     "PreconditionFailed": SOMETHING_THERE,
     "412": SOMETHING_THERE,
     "InvalidRequest": NOT_OFFERED,
@@ -177,6 +182,7 @@ IAM_ACTIONS: Mapping[str, str] = {
     "delete_object": "s3:DeleteObject",
     "delete_objects": "s3:DeleteObject",
     "get_object": "s3:GetObject",
+    "get_object_lock_configuration": "s3:GetBucketObjectLockConfiguration",
     "head_object": "s3:GetObject",
     "list_multipart_uploads": "s3:ListBucketMultipartUploads",
     "list_objects_v2": "s3:ListBucket",

@@ -91,6 +91,24 @@ class S3Client:
         except DestinationError as error:
             return error
 
+    def has_object_lock(self) -> bool:
+        """Tell whether objects of the bucket can be locked; no, where nobody may ask."""
+        try:
+            answer = self.call("get_object_lock_configuration")
+        except DestinationError as error:
+            if error.temporary:
+                raise
+            return False
+        return bool(answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled"))
+
+    def locked_until(self, key: str) -> datetime | None:
+        """Tell until when an object is locked; None if it is not, or not there."""
+        try:
+            until = self.call("head_object", Key=key).get("ObjectLockRetainUntilDate")
+        except ObjectNotFoundError:
+            return None
+        return until.astimezone(UTC) if isinstance(until, datetime) else None
+
     def pages(self, operation: str, **parameters: object) -> Iterator[Mapping[str, Any]]:
         """Make as many requests as a long listing needs."""
         key = str(parameters.get("Key", ""))

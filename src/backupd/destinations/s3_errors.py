@@ -68,6 +68,8 @@ def _from_answer(error: ClientError, request: Request, clock: Clock) -> Destinat
     status = int(answer.get("HTTPStatusCode", 0))
     headers: Mapping[str, str] = answer.get("HTTPHeaders", {})
     found = advice.BY_CODE.get(code)
+    if found is advice.NO_PERMISSION and "object lock" in said:  # S3 and Ceph have no code for it
+        found = advice.LOCKED
     if found is None and (code in _NOT_FOUND_CODES or status == _NOT_FOUND):
         if request.key:
             return ObjectNotFoundError(f"There is no {request.key} at '{request.destination}'.")

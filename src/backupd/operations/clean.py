@@ -11,7 +11,7 @@ from backupd.cleaning import Cleaning, CleanReport, FailedRemoval
 from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.events import BackupRemoved
 from backupd.model import Backup, Condition, Scope
-from backupd.ports import Clock, Destination, Observer
+from backupd.ports import Clock, Destination, Locking, Observer
 from backupd.retention import Plan, Policy, make_plan
 
 _FORGOTTEN = timedelta(days=7)
@@ -73,7 +73,11 @@ class Clean:
         return cleaning if cleaning.objections else self._carried_out(catalog, holding, cleaning)
 
     def _plan(self, destination: Destination, holding: Holding) -> Plan:
-        """Plan on what is really there: those that hold the last places are looked at first."""
+        """Plan on what is really there.
+
+        Those that hold the last places are looked at first, and for those that would go it is
+        asked whether the destination keeps them anyway.
+        """
         backups, looked_at = list(holding.backups), set[str]()
         while True:
             plan = make_plan(self.policy, backups, self.clock.now())
@@ -84,14 +88,12 @@ class Clean:
                 for backup in _last_places(plan, self.policy.keep_at_least)
                 if backup.condition is Condition.UNPROVED and backup.key not in looked_at
             ]
-            cut = {each.key for each in unproved if not _is_whole(destination, each)}
-            looked_at.update(each.key for each in unproved)
-            if not cut:
+            going = [each.backup for each in plan.removed if each.backup.key not in looked_at]
+            looked_at.update(each.key for each in (*unproved, *going))
+            news = _cut(destination, unproved) | _locked(destination, going)
+            if not news:
                 return plan
-            backups = [
-                replace(each, condition=Condition.DAMAGED) if each.key in cut else each
-                for each in backups
-            ]
+            backups = [news.get(each.key, each) for each in backups]
 
     def _objections(self, plan: Plan) -> tuple[Objection, ...]:
         now = replace(self.circumstances, now=self.clock.now())
@@ -123,6 +125,27 @@ def _last_places(plan: Plan, count: int) -> Iterable[Backup]:
     for scope in Scope:
         series = [verdict.backup for verdict in plan.kept if verdict.backup.scope is scope]
         yield from sorted(series, key=lambda backup: backup.rank, reverse=True)[:count]
+
+
+def _cut(destination: Destination, backups: Iterable[Backup]) -> dict[str, Backup]:
+    """Look which of these are not whole; give them as damaged ones, by their keys."""
+    return {
+        each.key: replace(each, condition=Condition.DAMAGED)
+        for each in backups
+        if not _is_whole(destination, each)
+    }
+
+
+def _locked(destination: Destination, backups: Sequence[Backup]) -> dict[str, Backup]:
+    """Ask which of these the destination keeps; give them with their lock, by their keys."""
+    if not backups or not isinstance(destination, Locking):
+        return {}
+    until = destination.locked_until([each.key for each in backups])
+    return {
+        each.key: replace(each, locked_until=until[each.key])
+        for each in backups
+        if each.key in until
+    }
 
 
 def _is_whole(destination: Destination, backup: Backup) -> bool:
