@@ -53,7 +53,7 @@ def account_of_noted(
     started: OperationStarted, ended_at: datetime, outcome: Outcome, error: str
 ) -> Account:
     """Say what it means that an operation ended so; its report is not to be had any more."""
-    text = error or f"The {started.operation} is {outcome}."
+    text = error or f"The operation '{started.operation}' ended {outcome}."
     account = _broken(started, started.at, ended_at, Problem(key="", text=text))
     if outcome is Outcome.SUCCEEDED:
         return replace(account, outcome=outcome, problems=())

@@ -160,10 +160,11 @@ def _verified(backups: Sequence[Backup], limits: Limits, now: datetime) -> Itera
     ]
     since = max(proofs) if proofs else backups[-1].created_at
     if now - since > limits.verified_within:
-        how_long = f"for {age(now - since)}" if proofs else "yet"
         yield Finding(
             check=Check.VERIFIED,
-            message=f"No backup was read back and found good {how_long}.",
+            message=f"No backup was read back and found good for {age(now - since)}."
+            if proofs
+            else "No backup was read back and found good yet.",
             hint="Run 'backupd verify' or 'backupd drill', and schedule the drill: "
             "BACKUP_SCHEDULE__DRILL.",
         )
@@ -185,23 +186,24 @@ def _free_space(seen: Observed, line: Sequence[Backup], limits: Limits) -> Itera
         return
     wanted = max(limits.min_free_bytes or 0, line[0].size if line else 0)
     if seen.free_bytes < wanted:
-        why = "BACKUP_MONITOR__MIN_FREE_MEGABYTES asks for"
-        if wanted != limits.min_free_bytes:
-            why = "another backup needs"
+        free, needed = size(seen.free_bytes), size(wanted)
         yield Finding(
             check=Check.FREE_SPACE,
-            message=f"{size(seen.free_bytes)} are free, and {why} {size(wanted)}.",
+            message=f"{free} are free, and BACKUP_MONITOR__MIN_FREE_MEGABYTES asks for {needed}."
+            if wanted == limits.min_free_bytes
+            else f"{free} are free, and another backup needs {needed}.",
             hint="Free some space, or keep less: BACKUP_RETENTION__MAX_MEGABYTES.",
         )
 
 
 def _clock(seen: Observed) -> Iterator[Finding]:
     if seen.clock_ahead is not None and abs(seen.clock_ahead) > CLOCK_TOLERANCE:
-        side = "behind" if seen.clock_ahead > timedelta(0) else "ahead of"
+        apart = age(abs(seen.clock_ahead))
         yield Finding(
             check=Check.CLOCK,
-            message=f"This machine's clock is {age(abs(seen.clock_ahead))} {side} the "
-            "destination's.",
+            message=f"This machine's clock is {apart} behind the destination's."
+            if seen.clock_ahead > timedelta(0)
+            else f"This machine's clock is {apart} ahead of the destination's.",
             hint="Let the time be set from the network: 'timedatectl set-ntp true'.",
         )
 
@@ -210,7 +212,7 @@ def _leftovers(seen: Observed) -> Iterator[Finding]:
     if seen.leftovers:
         yield Finding(
             check=Check.LEFTOVERS,
-            message="Deliveries that died left behind: " + few(seen.leftovers) + ".",
+            message=f"Deliveries that died left behind: {few(seen.leftovers)}.",
             hint="The next backup sweeps them. If they stay, backupd may not delete there.",
         )
 

@@ -48,7 +48,7 @@ def found_in(report: Report, operation: str, set_name: str) -> Found:
         return _in_proofs(report.proofs, operation)
     if isinstance(report, CleanReport):
         return _in_clean(report.destinations)
-    problem = Problem(key=whole, text=f"The {operation} is {outcome}.")
+    problem = Problem(key=whole, text=f"The operation '{operation}' ended {outcome}.")
     return Found(problems=() if outcome is Outcome.SUCCEEDED else (problem,), checked=(whole,))
 
 

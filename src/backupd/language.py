@@ -13,6 +13,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
+from backupd.phrasebook import translated
+
 _SIZES = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte")
 _STEP = 1000
 _NIGHT = timedelta(hours=20)
@@ -46,6 +48,13 @@ class Language:
         """Translate a text that counts, and put the count where it says `%(count)s`."""
         text = _catalog(self.code).ngettext(one, many, count)
         return text % {"count": self.number(count)}
+
+    def sentence(self, text: str) -> str:
+        """Say a finding or an error; one that is not known is introduced as being English."""
+        if self.code == "en" or not text:
+            return text
+        unknown = self.gettext("In English: %(text)s") % {"text": text}
+        return translated(text, self.code) or unknown
 
     def number(self, count: int) -> str:
         """Write a whole number, with the language's own digit groups."""

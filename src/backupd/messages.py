@@ -17,6 +17,7 @@ from backupd.message import Message
 from backupd.model import Outcome
 from backupd.notices import Notice, Open, Topic
 from backupd.picture import COLUMNS, Shade, draw
+from backupd.problems import Row
 from backupd.wording import operation_name, summary, title
 
 _DAY = timedelta(days=1)
@@ -50,7 +51,7 @@ class Voice:
 
 def compose(notice: Notice, voice: Voice, past: Sequence[Past]) -> Message:
     """Put a notice into words; `past` are the operations up to now, the oldest first."""
-    notice = _presentable(notice, voice.clean)
+    notice = _presentable(notice, voice)
     backups = [each for each in past if each.operation == "backup"][-COLUMNS:]
     week = [each for each in past if notice.account.at - each.at < 7 * _DAY]
     weeks = [each.outcome for each in week if each.operation == "backup"]
@@ -203,25 +204,38 @@ def _problem(each: Open) -> Mapping[str, object]:
     }
 
 
-def _presentable(notice: Notice, clean: Callable[[str], str]) -> Notice:
-    """Take secrets out of what comes from outside, before it is escaped, and what is no text."""
+def _presentable(notice: Notice, voice: Voice) -> Notice:
+    """Take secrets out of what comes from outside, and what is no text; say it in the language."""
 
     def shown(text: str) -> str:
-        return _safe(clean(text))
+        return _safe(voice.clean(text))
 
-    def cleaned(each: Open) -> Open:
+    def said(text: str) -> str:
+        return voice.language.sentence(shown(text))
+
+    def spoken(each: Open) -> Open:
         problem = each.problem
         return replace(
-            each, problem=replace(problem, text=shown(problem.text), hint=shown(problem.hint))
+            each, problem=replace(problem, text=said(problem.text), hint=said(problem.hint))
         )
 
-    rows = [replace(row, text=shown(row.text)) for row in notice.account.rows]
+    def of_row(row: Row) -> str:
+        """A bad row has one sentence, or those of several problems."""
+        known = [each.text for each in notice.account.problems if each.text in row.text]
+        if row.good or not known:
+            return shown(row.text) if row.good else said(row.text)
+        text = row.text
+        for each in sorted(known, key=len, reverse=True):
+            text = text.replace(each, said(each))
+        return text
+
+    rows = [replace(row, text=of_row(row)) for row in notice.account.rows]
     account = replace(notice.account, rows=tuple(rows))
     return replace(
         notice,
         account=account,
-        problems=tuple(map(cleaned, notice.problems)),
-        standing=tuple(map(cleaned, notice.standing)),
+        problems=tuple(map(spoken, notice.problems)),
+        standing=tuple(map(spoken, notice.standing)),
     )
 
 

@@ -65,6 +65,25 @@ def test_a_failed_backup_is_told_with_its_hint_and_without_a_trace(program: Prog
     assert "Traceback" not in mail.as_string()
 
 
+def test_a_mail_in_french_says_what_is_wrong_and_what_to_do_in_french(program: Program) -> None:
+    """A backup that fails, and a monitor that finds the copy of before cut short."""
+    with MailHouse(Mailbox()) as house:
+        mails_to(program, house.port, LANGUAGE="fr", MAIL_TO="admin@example.org")
+        assert program("run").code == 0
+        for archive in program.backups.glob("*.zip"):
+            archive.write_bytes(b"cut")
+        assert program("monitor").code == 1
+        program.set(SOURCE__INCLUDE="not-there")
+        assert program("run").code == 1
+    _, unhealthy, failed = house.mailbox.mails
+    assert "Sauvegardes en mauvais état" in unhealthy["Subject"]
+    assert "Impossible à relire en entier : 1 sauvegarde (shop-" in body(unhealthy)
+    assert "-> Faites-en une nouvelle ('backupd run --full')" in body(unhealthy)
+    assert "not-there est à sauvegarder, mais" in body(failed)
+    assert "-> Corrigez BACKUP_SOURCE__INCLUDE, ou créez ce qu'il nomme." in body(failed)
+    assert "En anglais" not in body(unhealthy) + body(failed)
+
+
 def test_nobody_is_told_if_that_is_asked_for(program: Program) -> None:
     with MailHouse(Mailbox()) as house:
         mails_to(program, house.port)
