@@ -37,7 +37,7 @@ def _borg(corpus: Path) -> Contestant:
 
 
 def _zip(corpus: Path) -> Contestant:
-    return Contestant("zip -6", f"sh -c 'cd {corpus} && zip -6 -q -r {{out}} .'")
+    return Contestant("zip -6", f"sh -c 'cd {corpus} && zip -6 -q -r {{out}} .'", rounds=3)
 
 
 def plain(corpus: Path) -> list[Contestant]:
@@ -47,7 +47,7 @@ def plain(corpus: Path) -> list[Contestant]:
         Contestant("tar, no compression", f"{tar} {{out}} ."),
         Contestant("backupd", f"{OURS} {corpus} {{out}}"),
         Contestant("tar | zstd -T2", f"sh -c '{tar} - . | zstd -q -T2 -o {{out}}'"),
-        Contestant("tar | pigz", f"sh -c '{tar} - . | pigz > {{out}}'", rounds=3),
+        Contestant("tar | pigz", f"sh -c '{tar} - . | pigz > {{out}}'", rounds=1),
         _restic(corpus),
         _borg(corpus),
         _zip(corpus),
@@ -64,7 +64,7 @@ def encrypted(corpus: Path) -> list[Contestant]:
         Contestant(
             "7z -mx1 AES-256",
             f"7z a -tzip -mx1 -mem=AES256 -px -bd {{out}} {corpus}/.",
-            rounds=3,
+            rounds=3 if corpus.name == "app" else 1,
         ),
         Contestant("laravel-backup AES-256", f"{PHP} {corpus} {{out}} x", rounds=1),
     ]
