@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backupd.daemon.diary import Diary
-from backupd.daemon.schedule import Missed
+from backupd.daemon.schedule import Past
 from backupd.errors import BackupdError
 
 NOW = datetime(2026, 3, 2, 1, tzinfo=UTC)
@@ -53,11 +53,10 @@ def test_a_run_that_could_not_begin_is_forgotten(diary: Diary) -> None:
     assert diary.past("backup", NOW + DAY).unfinished == ()
 
 
-def test_misses_settle_and_are_listed(diary: Diary) -> None:
-    missed = Missed(operation="backup", first=NOW - HOUR, last=NOW, count=2)
-    diary.miss(missed)
-    assert diary.past("backup", NOW).settled == NOW
-    assert diary.missed() == [missed]
+def test_what_was_given_up_is_done_with(diary: Diary) -> None:
+    diary.started("backup", NOW - HOUR, NOW - HOUR)
+    diary.given_up("backup", NOW, NOW + HOUR)
+    assert Diary(diary.path).past("backup", NOW + DAY) == Past(settled=NOW)
 
 
 def test_what_a_wrong_clock_wrote_is_not_believed(diary: Diary) -> None:
@@ -65,7 +64,7 @@ def test_what_a_wrong_clock_wrote_is_not_believed(diary: Diary) -> None:
     future = NOW + 3000 * DAY
     diary.started("backup", future, future)
     diary.ended("backup", future)
-    diary.miss(Missed(operation="backup", first=future, last=future, count=1))
+    diary.given_up("backup", future, future)
     assert diary.past("backup", NOW).settled == NOW - DAY
     diary.begin("clean", "02:00", future)
     assert diary.begin("clean", "02:00", NOW)
@@ -89,10 +88,9 @@ def test_rows_are_bounded_however_often_it_runs(diary: Diary) -> None:
         due = NOW + number * DAY
         diary.started("backup", due, due)
         diary.ended("backup", due)
-        diary.miss(Missed(operation="backup", first=due, last=due, count=1))
+        diary.given_up("backup", due, due)
     with closing(sqlite3.connect(diary.path)) as database:
         assert database.execute("SELECT count(*) FROM tries").fetchone() == (100,)
-        assert database.execute("SELECT count(*) FROM missed").fetchone() == (100,)
 
 
 def test_a_damaged_diary_is_said_so(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What became of every due time, kept in SQLite beside the history, so that a restart knows."""
+"""Which due times are done with, kept in SQLite beside the history, so that a restart knows."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from backupd.daemon.schedule import Missed, Past, believed
+from backupd.daemon.schedule import Past, believed
 from backupd.errors import BackupdError
 
 _SCHEMA = """
@@ -17,10 +17,6 @@ CREATE TABLE IF NOT EXISTS lines (
 CREATE TABLE IF NOT EXISTS tries (
     operation TEXT NOT NULL, due TEXT NOT NULL, started_at TEXT NOT NULL,
     ended INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE IF NOT EXISTS missed (
-    operation TEXT NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL, count INTEGER NOT NULL,
-    PRIMARY KEY (operation, last)
 ) STRICT;
 """
 _KEPT = 100
@@ -50,8 +46,7 @@ class Diary:
         with self._open() as database:
             moments = database.execute(
                 "SELECT since FROM lines WHERE operation = :operation "
-                "UNION ALL SELECT due FROM tries WHERE operation = :operation AND ended "
-                "UNION ALL SELECT last FROM missed WHERE operation = :operation",
+                "UNION ALL SELECT due FROM tries WHERE operation = :operation AND ended",
                 {"operation": operation},
             ).fetchall()
             tries = database.execute(
@@ -82,7 +77,7 @@ class Diary:
                 "UPDATE tries SET ended = 1 WHERE operation = ? AND due = ?",
                 (operation, due.isoformat()),
             )
-            _trim(database, "tries", operation)
+            _trim(database, operation)
 
     def withdrawn(self, operation: str, due: datetime, at: datetime) -> None:
         """Forget a run that could not even begin, because another operation was at work."""
@@ -92,31 +87,14 @@ class Diary:
                 (operation, due.isoformat(), at.isoformat()),
             )
 
-    def miss(self, missed: Missed) -> None:
-        """Note due times that will not be run."""
+    def given_up(self, operation: str, due: datetime, at: datetime) -> None:
+        """Note that there will be no run for a due time, nor for any before it."""
         with self._open() as database:
             database.execute(
-                "INSERT OR REPLACE INTO missed VALUES (?, ?, ?, ?)",
-                (missed.operation, missed.first.isoformat(), missed.last.isoformat(), missed.count),
+                "INSERT INTO tries VALUES (?, ?, ?, 1)",
+                (operation, due.isoformat(), at.isoformat()),
             )
-            _trim(database, "missed", missed.operation)
-
-    def missed(self, *, limit: int = 20) -> list[Missed]:
-        """Give the due times that were not run, the last first."""
-        with self._open() as database:
-            rows = database.execute(
-                "SELECT operation, first, last, count FROM missed ORDER BY last DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [
-            Missed(
-                operation=operation,
-                first=datetime.fromisoformat(first),
-                last=datetime.fromisoformat(last),
-                count=count,
-            )
-            for operation, first, last, count in rows
-        ]
+            _trim(database, operation)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -133,10 +111,10 @@ class Diary:
             ) from error
 
 
-def _trim(database: sqlite3.Connection, table: str, operation: str) -> None:
+def _trim(database: sqlite3.Connection, operation: str) -> None:
     """Keep the last rows of each operation; a schedule of every minute fills no disk."""
     database.execute(
-        f"DELETE FROM {table} WHERE operation = :operation AND rowid NOT IN (SELECT rowid "  # noqa: S608
-        f"FROM {table} WHERE operation = :operation ORDER BY rowid DESC LIMIT :kept)",
+        "DELETE FROM tries WHERE operation = :operation AND rowid NOT IN (SELECT rowid "
+        "FROM tries WHERE operation = :operation ORDER BY rowid DESC LIMIT :kept)",
         {"operation": operation, "kept": _KEPT},
     )

@@ -130,7 +130,6 @@ class Scheduler:
         decided = self.decide(now)
         self._run_was_cut = DELIVERY in {wanted.operation for wanted in decided.wanted}
         for missed in decided.missed:
-            self.diary.miss(missed)
             self._observe(
                 RunsMissed(
                     operation=missed.operation,
@@ -141,6 +140,7 @@ class Scheduler:
                     at=now,
                 )
             )
+            self.diary.given_up(missed.operation, missed.last, now)  # after it is told
         ready = [wanted for wanted in decided.wanted if wanted.not_before <= now]
         self.blocked_by = ""
         if not ready:
