@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupd.cron import due_between, next_due, parse_schedule
+from backupd.cron import due_between, next_due, parse_schedule, shortest_period
 
 QUARTER = timedelta(minutes=15)
 
@@ -182,3 +182,35 @@ def test_two_spans_have_what_the_whole_has(
     whole = due_between(line, place, first, last)
     parts = due_between(line, place, first, middle) + due_between(line, place, middle, last)
     assert parts == whole
+
+
+@pytest.mark.parametrize(
+    ("line", "period"),
+    [
+        ("01:00", timedelta(days=1)),
+        ("*/15 * * * *", timedelta(minutes=15)),
+        ("0 1,4,23 * * *", timedelta(hours=2)),  # over midnight
+        ("50 23 1 * *", timedelta(days=28)),
+        ("0 4 1,31 * *", timedelta(days=1)),
+        ("0 4 * * mon,thu", timedelta(days=3)),
+        ("0 0 29 2 *", timedelta(days=4 * 365 + 1)),
+        ("0 0 29 2 */3", timedelta(days=9 * 366)),  # once in nine years
+    ],
+)
+def test_the_shortest_period_of_a_line(line: str, period: timedelta) -> None:
+    assert shortest_period(parse_schedule(line)) == period
+
+
+@given(
+    minutes=st.sets(st.integers(0, 59), min_size=1, max_size=3),
+    hours=st.sets(st.integers(0, 23), min_size=1, max_size=3),
+    days=st.sets(st.integers(1, 28), min_size=1, max_size=5),
+)
+def test_no_two_due_times_are_nearer_than_the_shortest_period(
+    minutes: set[int], hours: set[int], days: set[int]
+) -> None:
+    fields = [",".join(map(str, each)) for each in (minutes, hours, days)]
+    line = parse_schedule(" ".join([*fields, "* *"]))
+    first = datetime(2001, 1, 1, tzinfo=UTC)
+    dues = due_between(line, UTC, first, first + timedelta(days=366))
+    assert min(later - earlier for earlier, later in pairwise(dues)) == shortest_period(line)

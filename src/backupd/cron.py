@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 
 ALLOWED = "a time as 01:00, or a cron line as '30 2 * * mon-fri'"
 
@@ -123,6 +124,19 @@ def next_due(line: CronLine, zone: tzinfo, after: datetime) -> datetime | None:
         if found := due_between(line, zone, after, after + span):
             return found[0]
     return None
+
+
+def shortest_period(line: CronLine) -> timedelta:
+    """Give the shortest time between two due times, on a clock that is never changed."""
+    times = [
+        timedelta(hours=hour, minutes=minute) for hour in line.hours for minute in line.minutes
+    ]
+    first = date(2000, 1, 1)
+    days = [first + timedelta(days=number) for number in range(_SPANS[-1].days)]
+    due_days = [day for day in days if line.due_on(day)]
+    between_days = (later - earlier for earlier, later in pairwise(due_days))
+    over_night = min(between_days, default=_SPANS[-1]) + times[0] - times[-1]
+    return min([over_night, *(later - earlier for earlier, later in pairwise(times))])
 
 
 def _moments(line: CronLine, day: date, zone: tzinfo) -> Iterator[datetime]:

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -138,6 +139,21 @@ def test_jitter_is_the_same_for_the_same_due_time_and_another_for_others() -> No
     assert all(timedelta(0) <= delay < timedelta(hours=1) for delay in starts)
     assert len(set(starts)) == 30
     assert wide.start_of("backup", at(1)) == timetable(jitter=60).start_of("backup", at(1))
+
+
+def test_a_due_time_that_jitter_let_the_next_one_overtake_is_missed_and_not_lost() -> None:
+    """As on the one day of a year that has 23 hours."""
+    wide = timetable({"backup": "0 * * * *"}, jitter=180)
+    dues = [at(hour) for hour in range(1, 20)]
+    earlier, later = next(
+        pair
+        for pair in pairwise(dues)
+        if wide.start_of("backup", pair[0]) > wide.start_of("backup", pair[1])
+    )
+    now = wide.start_of("backup", later)
+    decided = agenda(wide, settled(earlier - timedelta(minutes=1)), at(0), now)
+    assert [wanted.due for wanted in decided.wanted if wanted.operation == "backup"] == [later]
+    assert [(each.first, each.count) for each in decided.missed] == [(earlier, 1)]
 
 
 def test_jitter_holds_a_run_back_until_its_moment() -> None:

@@ -273,3 +273,13 @@ def test_of_an_address_only_the_password_is_hidden(env_file: Path) -> None:
 
 def shown(loaded: Loaded) -> set[tuple[str, str]]:
     return {(name, value) for name, value, _ in effective(loaded)}
+
+
+def test_jitter_longer_than_the_shortest_period_is_a_mistake(env_file: Path) -> None:
+    lines = ("BACKUP_SCHEDULE__BACKUP=0 */6 * * *", "BACKUP_SCHEDULE__MONITOR=*/30 * * * *")
+    [mistake] = mistakes(env_file, *lines, "BACKUP_SCHEDULE__JITTER=1801")
+    assert mistake == (
+        f"BACKUP_SCHEDULE__JITTER ({env_file}, line 3): '1801' is not allowed. Allowed: 1800 or "
+        "less, the shortest time between two starts of SCHEDULE__MONITOR ('*/30 * * * *')."
+    )
+    assert load(env_file, *lines, "BACKUP_SCHEDULE__JITTER=1800").settings.schedule.jitter == 1800

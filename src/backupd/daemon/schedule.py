@@ -150,12 +150,15 @@ def built(past: Past, waiting: Sequence[tuple[datetime, Scope]]) -> list[datetim
 def _passed(
     timetable: Timetable, operation: str, settled: datetime, now: datetime
 ) -> Sequence[datetime]:
+    """Give the due times up to the last whose start is here.
+
+    One before it may start later still, by jitter, where a changed clock makes a period short.
+    """
     after = max(settled, now - _FURTHEST_BACK)
-    return [
-        due
-        for due in due_between(timetable.lines[operation], timetable.zone, after, now)
-        if timetable.start_of(operation, due) <= now
-    ]
+    dues = due_between(timetable.lines[operation], timetable.zone, after, now)
+    while dues and timetable.start_of(operation, dues[-1]) > now:
+        dues.pop()
+    return dues
 
 
 def _is_given_up(

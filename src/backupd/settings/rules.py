@@ -1,9 +1,11 @@
 """The sections that say when operations run, what is kept and what is healthy."""
 
+from datetime import timedelta
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationInfo, field_validator
 
+from backupd.cron import parse_schedule, shortest_period
 from backupd.settings.kinds import (
     Count,
     DatabasePassword,
@@ -15,6 +17,8 @@ from backupd.settings.kinds import (
     ServerUrl,
 )
 from backupd.settings.kinds import Schedule as When
+
+_OPERATIONS = ("backup", "clean", "monitor", "drill")
 
 
 class Schedule(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -29,12 +33,27 @@ class Schedule(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=
     drill: When = "0 4 1 * *"
     """Restore test of the newest backups: 04:00 on the 1st of the month."""
     jitter: Seconds = 0
-    """Start up to so many seconds later, at random, so that many servers do not start at once."""
+    """Start up to so many seconds later, at random, so that many servers do not start at once. At
+    most the shortest time between two starts of any operation."""
     catch_up: bool = True
     """After a downtime, run once what was missed."""
     stall_seconds: Positive = 1800
     """An operation that shows no progress for so long is stalled: systemd is no longer told that
     all is well, and restarts the daemon."""
+
+    @field_validator("jitter")
+    @classmethod
+    def _within_every_period(cls, jitter: float, info: ValidationInfo) -> float:
+        """Refuse what would let a run overtake the one before it."""
+        valid = {name: info.data[name] for name in _OPERATIONS if name in info.data}
+        periods = {name: shortest_period(parse_schedule(text)) for name, text in valid.items()}
+        if any(period < timedelta(seconds=jitter) for period in periods.values()):
+            name = min(periods, key=periods.__getitem__)
+            raise ValueError(
+                f"{periods[name].total_seconds():.0f} or less, the shortest time between two "
+                f"starts of SCHEDULE__{name.upper()} ('{valid[name]}')"
+            )
+        return jitter
 
 
 class Retention(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
