@@ -1,5 +1,7 @@
 """The history."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +43,22 @@ def test_runs_come_back_as_they_were_the_newest_first(history: History) -> None:
         history.record_run(run)
     assert history.runs() == runs[::-1]
     assert history.runs(limit=1) == [runs[2]]
+
+
+def test_of_each_operation_the_last_5000_runs_are_kept(history: History) -> None:
+    history.record_run(a_run(-1, operation="drill"))
+    history.record_run(a_run(0))
+    with closing(sqlite3.connect(history.path)) as database, database:
+        numbers = "WITH RECURSIVE n (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n LIMIT 4999)"
+        columns = "operation, started_at, ended_at, outcome, error, facts FROM runs, n"
+        database.execute(
+            f"{numbers} INSERT INTO runs SELECT 'bulk ' || n, {columns} WHERE operation = 'backup'"
+        )
+    assert history.runs("backup", limit=9000)[-1] == a_run(0)
+    history.record_run(a_run(1))
+    runs = history.runs("backup", limit=9000)
+    assert (len(runs), runs[-1].run_id) == (5000, "bulk 1")
+    assert history.runs("drill") == [a_run(-1, operation="drill")]
 
 
 def test_the_last_success_is_no_failure_and_no_other_operation(history: History) -> None:

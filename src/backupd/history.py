@@ -36,6 +36,9 @@ CREATE TABLE IF NOT EXISTS sightings (
 """
 
 
+_KEPT = 5000
+"""Runs of each operation: more than thirteen years of nights."""
+
 MISSED = "missed"
 """Stands for the operation of a run that never was: due times that were given up."""
 
@@ -113,7 +116,7 @@ class History:
     path: Path
 
     def record_run(self, run: Run) -> None:
-        """Note an operation that ended."""
+        """Note an operation that ended; of each operation the last 5000 runs are kept."""
         with self._open() as database:
             database.execute(
                 "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -126,6 +129,11 @@ class History:
                     run.error,
                     json.dumps(dict(run.facts)),
                 ),
+            )
+            database.execute(
+                "DELETE FROM runs WHERE operation = :operation AND rowid <= (SELECT rowid FROM "
+                "runs WHERE operation = :operation ORDER BY rowid DESC LIMIT 1 OFFSET :kept)",
+                {"operation": run.operation, "kept": _KEPT},
             )
 
     def runs(self, operation: str | None = None, *, limit: int = 100) -> list[Run]:
