@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from backupd.settings.kinds import masked
+from backupd.settings.variables import variable
 from fakes.bucket import OwnBucket
 from fakes.fault_proxy import FaultProxy
 from fakes.moto_server import MotoServer
+from fakes.overheard import MARK, OVERHEARD, PLACES, overhear, secret, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,13 @@ class Program:
         }
 
     def set(self, **settings: str) -> None:
-        """Add settings to the env file."""
+        """Add settings to the env file; secrets among them have the mark that is searched for."""
         self.lines += [f"BACKUP_{name}={value}" for name, value in settings.items()]
+        for line in self.lines:
+            name, _, value = line.partition("=")
+            known = variable(name)
+            is_secret = known is not None and known.secret and masked(value) != value
+            assert not is_secret or MARK in value, f"{name} should be made by fakes.overheard"
         (self.folder / "backupd.env").write_text("\n".join(self.lines) + "\n")
 
     def command(self, *arguments: str) -> list[str]:
@@ -72,9 +80,23 @@ class Program:
 
     def __call__(self, *arguments: str, **more: str) -> Done:
         """Run it to its end."""
-        process = self.start(*arguments, **more)
-        out, err = process.communicate()
+        return self.finish(self.start(*arguments, **more))
+
+    def finish(self, process: "subprocess.Popen[str]", patience: float | None = None) -> Done:
+        """Wait until it has ended."""
+        out, err = process.communicate(timeout=patience)
+        overhear("standard output", out)
+        overhear("standard error", err)
         return Done(process.returncode, out, err)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_shows_a_secret() -> Iterator[None]:
+    """Search all that came out of the test's programs, and the files that they wrote."""
+    OVERHEARD.clear()
+    PLACES.clear()
+    yield
+    assert shown() == []
 
 
 @pytest.fixture
@@ -85,6 +107,7 @@ def program(tmp_path: Path) -> Program:
 def make_program(folder: Path) -> Program:
     """Lay down a small application with settings that back it up."""
     program = Program(folder)
+    PLACES.extend([program.state, program.backups, folder / "runtime"])
     program.root.mkdir()
     for name in ("app/code.php", "storage/app/documents/a.pdf", ".env", "vendor/x.php"):
         path = program.root / name
@@ -98,6 +121,8 @@ def make_program(folder: Path) -> Program:
         SOURCE__EXCLUDE="vendor/",
         DESTINATIONS__HERE__TYPE="local",
         DESTINATIONS__HERE__PATH=str(program.backups),
+        MAIL__PASSWORD=secret("mail"),
+        NOTIFY__WEBHOOK__SECRET=secret("webhook"),
     )
     return program
 

@@ -3,6 +3,7 @@
 import json
 
 from conftest import Program
+from fakes.overheard import secret
 
 
 def test_check_says_that_all_is_well(program: Program) -> None:
@@ -32,7 +33,7 @@ def test_example_prints_the_example(program: Program) -> None:
 
 
 def test_a_warning_goes_to_standard_error(program: Program) -> None:
-    program.set(ARCHIVE_PASSWORD="secret")
+    program.set(ARCHIVE_PASSWORD=secret("archive"))
     (program.folder / "backupd.env").chmod(0o644)
     done = program("config", "check")
     assert "Warning:" in done.err

@@ -34,9 +34,9 @@ def test_it_reloads_and_stops(program: Program) -> None:
         assert "'many' is not allowed" in done.err
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert "the daemon stopped" in said
+        done = program.finish(process, 30)
+    assert done.code == 0
+    assert "the daemon stopped" in done.err
 
 
 def test_without_a_daemon_a_reload_says_so(program: Program) -> None:

@@ -12,6 +12,7 @@ from conftest import Program
 from fakes.bucket import OwnBucket
 from fakes.fault_proxy import FaultProxy, nothing
 from fakes.nights import whole_zip
+from fakes.overheard import secret
 
 BACKUPS = 510
 PAGES = ceil(2 * BACKUPS / 1000)
@@ -22,7 +23,7 @@ PAGES = ceil(2 * BACKUPS / 1000)
 def full(program: Program, bucket: OwnBucket, proxy: FaultProxy) -> FaultProxy:
     """A bucket, behind the proxy, with a backup for every hour of three weeks."""
     program.lines = [line for line in program.lines if "DESTINATIONS" not in line]
-    program.lines += ["AWS_ACCESS_KEY_ID=access", "AWS_SECRET_ACCESS_KEY=secret"]
+    program.lines += ["AWS_ACCESS_KEY_ID=access", f"AWS_SECRET_ACCESS_KEY={secret('bucket')}"]
     program.set(
         DESTINATIONS__OFFSITE__TYPE="s3",
         DESTINATIONS__OFFSITE__BUCKET=bucket.name,

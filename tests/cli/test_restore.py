@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Program, names
+from fakes.overheard import secret
 
 
 def damage(path: Path, place: float) -> None:
@@ -28,7 +29,7 @@ def app(program: Program) -> Program:
     (program.root / "noise").write_bytes(os.urandom(100_000))
     program.set(
         DATABASES__MAIN__URL="sqlite:///main.sqlite",
-        ARCHIVE_PASSWORD="geheim",
+        ARCHIVE_PASSWORD=secret("archive"),
         DESTINATIONS__THERE__TYPE="local",
         DESTINATIONS__THERE__PATH=str(program.folder / "there"),
     )
@@ -172,7 +173,7 @@ def test_a_drill_that_fails_takes_the_backup_off_what_retention_counts(app: Prog
 
 
 def test_a_backup_with_another_password_is_told_so(app: Program) -> None:
-    app.set(ARCHIVE_PASSWORD="anders")
+    app.set(ARCHIVE_PASSWORD=secret("another archive"))
     done = app("restore", "--to", str(app.folder / "out"))
     assert done.code == 1
     assert "another password" in done.err

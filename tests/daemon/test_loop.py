@@ -18,6 +18,7 @@ from backupd.daemon.control import ask_to_reload, find_daemon, read_state, socke
 from backupd.daemon.state import DaemonState
 from backupd.errors import BackupdError
 from fakes.bench import Bench
+from fakes.overheard import overhear, secret
 
 SCHEDULED = Path(__file__).parent.parent / "fakes" / "scheduled.py"
 PATIENCE = 20
@@ -40,6 +41,7 @@ class Manager:
         """Read until told that it is over."""
         with notify:
             while (message := notify.recv(4096).decode()) != OVER:
+                overhear("systemd", message)
                 self.said.put(message)
 
     def until(self, wanted: str, patience: float = PATIENCE) -> str:
@@ -56,6 +58,7 @@ class Manager:
     def state(self) -> DaemonState:
         state = read_state(self.path)
         assert state is not None
+        overhear("the daemon's state", str(state))
         return state
 
     def until_state(self, holds: Callable[[DaemonState], bool]) -> DaemonState:
@@ -112,7 +115,8 @@ def start(bench: Bench) -> Iterator[Callable[..., Manager]]:
     for manager, listener, path in started:
         if manager.process.poll() is None:
             manager.process.terminate()
-        manager.process.communicate(timeout=PATIENCE)
+        _, said = manager.process.communicate(timeout=PATIENCE)
+        overhear("the daemon's log", said)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ending:
             ending.sendto(OVER.encode(), str(path))
         listener.join(PATIENCE)
@@ -230,7 +234,7 @@ def test_a_watchdog_meant_for_another_process_is_not_fed(start: Start) -> None:
 def test_a_good_reload_takes_the_new_settings(start: Start, bench: Bench, way: str) -> None:
     manager = start()
     manager.until("READY=1")
-    bench.set(SCHEDULE__BACKUP="00:45", ARCHIVE_PASSWORD="correct-horse")
+    bench.set(SCHEDULE__BACKUP="00:45", ARCHIVE_PASSWORD=secret("archive"))
     if way == "signal":
         manager.signal(signal.SIGHUP)
     else:
@@ -242,8 +246,7 @@ def test_a_good_reload_takes_the_new_settings(start: Start, bench: Bench, way: s
     manager.signal(signal.SIGTERM)
     _, said = manager.process.communicate(timeout=PATIENCE)
     assert "BACKUP_SCHEDULE__BACKUP: 01:00 → 00:45" in said
-    assert "BACKUP_ARCHIVE_PASSWORD:  → (secret, 13 characters)" in said
-    assert "correct-horse" not in said
+    assert f"BACKUP_ARCHIVE_PASSWORD:  → (secret, {len(secret('archive'))} characters)" in said
 
 
 def test_a_bad_reload_changes_nothing_and_says_what_is_wrong(start: Start, bench: Bench) -> None:

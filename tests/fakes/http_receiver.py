@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from fakes.overheard import overhear
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -37,6 +39,7 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {key.lower(): value for key, value in self.headers.items()}
+                overhear("HTTP", f"{headers} {body.decode()}")
                 receiver.requests.append(Request(self.command, self.path, headers, body))
                 self.send_response(receiver.status)
                 if receiver.location:

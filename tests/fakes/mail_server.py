@@ -14,6 +14,8 @@ from typing import Any, Literal, Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from fakes.overheard import overhear
+
 Fault = Literal["", "refuse mail", "grey", "refuse recipient", "die in DATA", "hang", "die after"]
 
 
@@ -61,6 +63,10 @@ class Mailbox:
             return "451 dead"
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         self.mails.append(mail)
+        overhear("mail headers", str(mail.items()))
+        for part in mail.walk():
+            if part.get_content_maintype() == "text":
+                overhear("mail", str(part.get_content()))
         self.recipients.append(envelope.rcpt_tos)
         if self.fault == "die after":
             _drop(server)

@@ -13,8 +13,9 @@ import pytest
 from conftest import Done, Program
 from external.databases.samples import FEW_ROWS, Spy, sample
 from external.databases.servers import RunningServer
+from fakes.overheard import MARK
 
-PASSWORD = "s3cr3t 'p@ss:w/rd#\"%\\"
+PASSWORD = f"{MARK} 'p@ss:w/rd#\"%\\"
 
 
 @pytest.fixture(scope="module")
@@ -165,10 +166,10 @@ def test_a_full_spool_leaves_no_backup(ready: Program, tmp_path: Path) -> None:
 def test_the_doctor_tries_the_connection_and_the_rights(
     ready: Program, shop: RunningServer
 ) -> None:
-    shop.sql("CREATE USER reader PASSWORD 'x';")
+    shop.sql(f"CREATE USER reader PASSWORD '{MARK}';")
     try:
         ready.set(
-            DATABASES__POOR__URL=shop.url("app", "reader", "x"),
+            DATABASES__POOR__URL=shop.url("app", "reader", MARK),
             DATABASES__AWAY__URL="mysql://u@127.0.0.1:1/shop",
         )
         said = ready("doctor").out
@@ -271,7 +272,7 @@ def test_a_drill_loads_the_dump_into_a_database_of_its_own(
 def test_a_drill_fails_if_the_dump_cannot_be_loaded(taken: Program, shop: RunningServer) -> None:
     shop.sql("CREATE ROLE nobody LOGIN;")
     try:
-        taken.set(DRILL__URL=f"postgresql://nobody:wrong@127.0.0.1:{shop.port}/")
+        taken.set(DRILL__URL=f"postgresql://nobody:{MARK}@127.0.0.1:{shop.port}/")
         done = taken("drill", "--json")
     finally:
         shop.sql("DROP ROLE nobody;")
