@@ -13,6 +13,9 @@ from backupd.errors import ArchiveError
 from backupd.model import Archive, Scope, SpooledArchive
 from backupd.naming import archive_time
 
+PREVIOUS = "previous"
+"""The newest archive in the spool, where it is kept for the next one."""
+
 _RECORD = ".spooled"
 _PARTIAL = ".partial"
 

@@ -21,7 +21,6 @@ from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, con
 from backupd.lock import SetLock
 from backupd.logs import Redactor
 from backupd.model import Backup, Compression, Scope
-from backupd.operations.backup import PREVIOUS, TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
 from backupd.operations.request import BackupRequest
@@ -32,13 +31,14 @@ from backupd.retention import make_plan
 from backupd.settings import Loaded
 from backupd.settings.places import LocalDestination, S3Destination
 from backupd.settings.schema import Destination as DestinationSettings
-from backupd.spool import Spool
+from backupd.spool import PREVIOUS, Spool
 from backupd.surroundings import name_after, secrets, state_directory, system_zone
 
 _OF_RESTORES = (".backupd-restore-*/", ".backupd-*.partial")
 """What a restore that was killed may have left in the tree."""
 
 if TYPE_CHECKING:
+    from backupd.operations.backup import TakeBackup
     from backupd.operations.status import Status
 
 
@@ -196,12 +196,14 @@ class App:
         plan = make_plan(policy, backups, self.clock.now())
         return {verdict.backup.key for verdict in plan.kept}
 
-    def backup(self, request: BackupRequest) -> TakeBackup:
+    def backup(self, request: BackupRequest) -> "TakeBackup":
         """Make the operation that takes a backup.
 
         Raises:
             UnknownNameError: a database or destination is asked for that is not set.
         """
+        from backupd.operations.backup import TakeBackup  # noqa: PLC0415  (10 MiB, not the daemon's)
+
         databases = self.settings.databases
         _refuse_unknown("database", request.databases, databases)
         wanted = request.databases or tuple(databases)

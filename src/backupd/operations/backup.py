@@ -24,11 +24,10 @@ from backupd.model import Archive, ArchiveHeader, BackupReport, Member, Omission
 from backupd.naming import archive_name
 from backupd.operations.deliver import Deliver
 from backupd.ports import Clock, Observer, Source
+from backupd.spool import PREVIOUS
 
 _PARTIAL = ".partial"
 _SCRATCH = "scratch"
-PREVIOUS = "previous"
-"""The newest archive in the spool, where it is kept for the next one."""
 
 DatabaseSource = Callable[[datetime, Path], Source]
 """Makes a database's source for a run: its moment, and a scratch directory to copy into."""
