@@ -5,11 +5,19 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 PATIENCE = 60
 INSTALL = "DEBIAN_FRONTEND=noninteractive unshare --net apt-get install -y"
 """Without any network."""
+
+
+def offset_to(hour: int, minute: int, second: int = 0) -> int:
+    """Give the seconds from now to that time of a day to come."""
+    now = datetime.now(UTC)
+    then = now.replace(hour=hour, minute=minute, second=second, microsecond=0) + timedelta(days=2)
+    return round((then - now).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,10 @@ class Machine:
     def set(self, **settings: str) -> None:
         """Write the env file: a small application, and these settings."""
         lines = {"NAME": "shop", "TIMEZONE": "UTC", "SOURCE__ROOT": "/srv/shop", **settings}
-        text = "".join(f"BACKUP_{name}={value}\n" for name, value in lines.items())
+        prefixed = {
+            name if name.startswith("AWS_") else f"BACKUP_{name}": lines[name] for name in lines
+        }
+        text = "".join(f"{name}={value}\n" for name, value in prefixed.items())
         self.write("/etc/backupd/backupd.env", text)
 
     def unit(self, *lines: str) -> None:
@@ -62,6 +73,22 @@ class Machine:
         text = "[Service]\n" + "".join(f"{line}\n" for line in lines)
         self.write("/etc/systemd/system/backupd.service.d/test.conf", text, "644")
         self.must("systemctl daemon-reload")
+
+    def move_clock(self, seconds: int, *more: str) -> None:
+        """Have the daemon and its operations see another time; timers go on as they are."""
+        library = self.must("ls /usr/lib/*/faketime/libfaketime.so.1")
+        self.unit(
+            f"Environment=LD_PRELOAD={library} FAKETIME={seconds:+d}s",
+            "Environment=FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DISABLE_SHM=1",
+            *more,
+        )
+
+    def start_with_backup_due(self, *more: str) -> None:
+        """Start at 00:50, be off at 01:00, and start again at 01:10."""
+        self.move_clock(offset_to(0, 50))
+        self.must("systemctl start backupd && systemctl stop backupd")
+        self.move_clock(offset_to(1, 10), *more)
+        self.must("systemctl start backupd")
 
     def show(self, name: str) -> str:
         return self.must(f"systemctl show backupd --property={name} --value")

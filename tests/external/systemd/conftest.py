@@ -1,103 +1,26 @@
 """A Debian that is really booted, with backupd installed from its package.
 
-The root folder and the package are kept under var/ and dist/, and made again when what they are
-made of has changed. BACKUPD_TEST_RELEASES names the releases to test, as "bookworm trixie".
+BACKUPD_TEST_RELEASES names the releases to test, as "bookworm trixie".
 """
 
-import hashlib
 import os
-import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from fakes.machine import INSTALL, PATIENCE, Machine
+from fakes.booted import boot, why_not
+from fakes.machine import INSTALL, Machine
+from fakes.overheard import MARK
 
-ROOT = Path(__file__).parents[3]
 RELEASES = os.environ.get("BACKUPD_TEST_RELEASES", "bookworm").split()
-MADE_OF = (
-    "src",
-    "packaging",
-    "scripts/build-deb",
-    "scripts/make-root",
-    "constraints.txt",
-    "pyproject.toml",
-    "etc",
-)
-
-
-def _why_not() -> str:
-    if os.geteuid() != 0:
-        return "only root can boot a machine"
-    missing = [
-        name for name in ("debootstrap", "systemd-nspawn", "nsenter") if not shutil.which(name)
-    ]
-    return f"not installed: {', '.join(missing)}" if missing else ""
-
-
-def _package(release: str) -> Path:
-    """Build the package, unless the one that is there is made of the same."""
-    digest = hashlib.sha256()
-    for name in MADE_OF:
-        for file in sorted([ROOT / name, *(ROOT / name).rglob("*")]):
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
-    stamp = ROOT / "var" / f"package-{release}"
-    stamp.parent.mkdir(exist_ok=True)
-    built = sorted((ROOT / "dist").glob(f"backupd_*_{release}_*.deb"))
-    if not built or not stamp.exists() or stamp.read_text() != digest.hexdigest():
-        done = subprocess.run(
-            [ROOT / "scripts" / "build-deb", release], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        stamp.write_text(digest.hexdigest())
-        built = sorted((ROOT / "dist").glob(f"backupd_*_{release}_*.deb"))
-    return built[-1]
 
 
 @pytest.fixture(scope="module", params=RELEASES)
 def booted(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """Boot the release; what happens in it stays in memory and ends with it."""
-    if reason := _why_not():
+    if reason := why_not():
         pytest.skip(reason)
-    release = str(request.param)
-    package = _package(release)
-    nspawn = subprocess.Popen(
-        [
-            "systemd-nspawn", "--quiet", f"--directory={ROOT / 'var/systemd-roots' / release}",
-            "--volatile=overlay", "--boot", "--register=no", "--keep-unit", "--console=pipe",
-            f"--bind-ro={package}:/backupd.deb",
-        ],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        machine = Machine(release, _leader(nspawn), "/backupd.deb")
-        machine.until(
-            lambda: machine("systemctl is-system-running").out.strip() in {"running", "degraded"}
-        )
+    with boot(str(request.param)) as machine:
         yield machine
-    finally:
-        nspawn.send_signal(signal.SIGTERM)
-        try:
-            nspawn.wait(20)
-        except subprocess.TimeoutExpired:
-            nspawn.kill()
-            nspawn.wait()
-
-
-def _leader(nspawn: "subprocess.Popen[bytes]") -> int:
-    children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children")
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and nspawn.poll() is None:
-        for child in children.read_text().split():
-            if Path(f"/proc/{child}/comm").read_text().strip() in {"systemd", "init"}:
-                return int(child)
-        time.sleep(0.1)
-    raise AssertionError("the machine did not boot")
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +31,17 @@ def installed(booted: Machine) -> Machine:
 
 
 @pytest.fixture
-def machine(installed: Machine) -> Machine:
-    """Give the machine as it is after an install: no state, no drop-ins, an empty journal."""
+def machine(installed: Machine) -> Iterator[Machine]:
+    """Give the machine as it is after an install: no state, no drop-ins, an empty journal.
+
+    In the end nothing in the journal, systemd's status or the state shows a secret.
+    """
     installed.must(
         "systemctl stop backupd; systemctl reset-failed backupd; "
         "rm -rf /etc/systemd/system/backupd.service.d /var/lib/backupd/* /srv/shop/big; "
         "systemctl daemon-reload; journalctl --rotate --vacuum-time=1s >/dev/null 2>&1; true"
     )
-    return installed
+    yield installed
+    said = "(journalctl --no-pager -o export; systemctl show backupd)"
+    assert installed(f"{said} | grep -aF {MARK}").out == ""
+    assert installed(f"grep -rlF {MARK} /var/lib/backupd /run/backupd").out == ""

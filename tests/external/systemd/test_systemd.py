@@ -2,40 +2,15 @@
 
 import re
 import time
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fakes.machine import INSTALL, Machine
+from fakes.machine import INSTALL, Machine, offset_to
+from fakes.overheard import secret
 
-SECRET = "correct-horse-battery"
+SECRET = secret("archive")
 
 pytestmark = pytest.mark.timeout(900)  # the first test makes the root folder and the package
-
-
-def offset_to(hour: int, minute: int, second: int = 0) -> int:
-    """Give the seconds from now to that time of a day to come."""
-    now = datetime.now(UTC)
-    then = now.replace(hour=hour, minute=minute, second=second, microsecond=0) + timedelta(days=2)
-    return round((then - now).total_seconds())
-
-
-def move_clock(machine: Machine, seconds: int, *more: str) -> None:
-    """Have the daemon and its operations see another time; timers go on as they are."""
-    library = machine.must("ls /usr/lib/*/faketime/libfaketime.so.1")
-    machine.unit(
-        f"Environment=LD_PRELOAD={library} FAKETIME={seconds:+d}s FAKETIME_DONT_FAKE_MONOTONIC=1",
-        "Environment=FAKETIME_DISABLE_SHM=1",
-        *more,
-    )
-
-
-def start_with_backup_due(machine: Machine, *more: str) -> None:
-    """Start at 00:50, be off at 01:00, and start again at 01:10."""
-    move_clock(machine, offset_to(0, 50))
-    machine.must("systemctl start backupd && systemctl stop backupd")
-    move_clock(machine, offset_to(1, 10), *more)
-    machine.must("systemctl start backupd")
 
 
 def make_long(machine: Machine) -> None:
@@ -84,7 +59,7 @@ def test_the_schedule_takes_a_real_backup_and_the_journal_has_its_fields(
     machine: Machine,
 ) -> None:
     machine.set(ARCHIVE_PASSWORD=SECRET)
-    move_clock(machine, offset_to(0, 59, 50))
+    machine.move_clock(offset_to(0, 59, 50))
     machine.must("systemctl start backupd")
     machine.until(lambda: "backup succeeded" in str(machine.messages()))
     (name,) = machine.backups()
@@ -149,7 +124,7 @@ def test_a_daemon_that_was_not_told_what_to_back_up_does_not_start(machine: Mach
 def test_a_reload_during_a_backup_lets_it_finish(machine: Machine) -> None:
     machine.set()
     make_long(machine)
-    start_with_backup_due(machine)
+    machine.start_with_backup_due()
     pid = until_zipping(machine)
     machine.set(SCHEDULE__CLEAN="05:00")
     machine.must("systemctl reload backupd")
@@ -162,7 +137,7 @@ def test_stop_in_mid_backup_leaves_nothing_partial_and_the_next_start_takes_one(
 ) -> None:
     machine.set()
     make_long(machine)
-    start_with_backup_due(machine)
+    machine.start_with_backup_due()
     until_zipping(machine)
     began = time.monotonic()
     machine.must("systemctl stop backupd")
@@ -181,7 +156,7 @@ def test_stop_in_mid_backup_leaves_nothing_partial_and_the_next_start_takes_one(
 def test_kill_9_in_mid_backup_is_one_backup_afterwards(machine: Machine) -> None:
     machine.set()
     make_long(machine)
-    start_with_backup_due(machine, "RestartSec=1")
+    machine.start_with_backup_due("RestartSec=1")
     operation = until_zipping(machine)
     machine.must(f"rm /srv/shop/big; kill -KILL {machine.show('MainPID')} {operation}")
     machine.until(lambda: len(machine.backups()) == 1)
@@ -196,10 +171,10 @@ def test_kill_9_in_mid_backup_is_one_backup_afterwards(machine: Machine) -> None
 def test_a_host_off_from_0050_to_0800_takes_one_backup(machine: Machine) -> None:
     machine.set()
     night, morning = offset_to(0, 49, 50), offset_to(8, 0)
-    move_clock(machine, night)
+    machine.move_clock(night)
     machine.must("systemctl start backupd")
     machine.must("systemctl stop backupd")
-    move_clock(machine, morning)
+    machine.move_clock(morning)
     machine.must("systemctl start backupd")
     machine.until(lambda: len(machine.backups()) == 1)
     machine.until(lambda: machine.show("StatusText").startswith("idle"))
@@ -215,7 +190,7 @@ def test_a_stalled_operation_makes_systemd_restart_the_daemon_which_catches_up(
     """What is left is swept, unless the operation itself, woken to be ended, cleaned it up."""
     machine.set(SCHEDULE__STALL_SECONDS="3")
     make_long(machine)
-    start_with_backup_due(machine, "WatchdogSec=3", "RestartSec=1")
+    machine.start_with_backup_due("WatchdogSec=3", "RestartSec=1")
     machine.must(f"kill -STOP {until_zipping(machine)}; rm /srv/shop/big")
     machine.until(lambda: machine.show("NRestarts") == "1")
     machine.until(lambda: len(machine.backups()) == 1)
@@ -229,7 +204,7 @@ def test_a_healthy_operation_outlives_many_watchdogs(machine: Machine) -> None:
     """Six times the watchdog's limit, and three times the stall limit."""
     machine.set(SCHEDULE__STALL_SECONDS="4")
     make_long(machine)
-    start_with_backup_due(machine, "WatchdogSec=2")
+    machine.start_with_backup_due("WatchdogSec=2")
     pid = until_zipping(machine)
     deadline = time.monotonic() + 12
     while time.monotonic() < deadline and machine.operation() == pid:
@@ -246,7 +221,7 @@ def test_it_reads_what_only_others_may_read_and_writes_nowhere_else(machine: Mac
         DESTINATIONS__HERE__TYPE="local",
         DESTINATIONS__HERE__PATH="/var/lib/backupd/backups",
     )
-    start_with_backup_due(machine)
+    machine.start_with_backup_due()
     machine.until(lambda: "backup partial" in str(machine.messages()))
     (name,) = machine.backups()
     listed = machine.must(f"python3 -m zipfile -l /var/lib/backupd/backups/{name}")
@@ -260,7 +235,7 @@ def test_a_backup_by_hand_as_root_is_no_obstacle(machine: Machine) -> None:
     machine.set(SCHEDULE__BACKUP="01:00")
     machine.must("backupd run")
     assert machine.must("find /var/lib/backupd ! -user backupd ! -name '*.zip*'") == ""
-    start_with_backup_due(machine)
+    machine.start_with_backup_due()
     machine.until(lambda: len(machine.backups()) == 2)
     assert machine.must("backupd list --json")
 
@@ -299,7 +274,7 @@ def test_manual_page_and_completions_are_there(machine: Machine) -> None:
 def test_upgrade_remove_and_purge(machine: Machine) -> None:
     """An upgrade keeps settings and state; purge leaves backups alone and nothing else."""
     machine.set()
-    start_with_backup_due(machine)
+    machine.start_with_backup_due()
     machine.until(lambda: len(machine.backups()) == 1)
     machine.until(lambda: machine.show("StatusText").startswith("idle"))
     pid = machine.show("MainPID")
