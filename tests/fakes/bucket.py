@@ -22,7 +22,7 @@ class OwnBucket:
 
     url: str
     access_key_id: str = "access"
-    secret_access_key: str = "secret"
+    secret_access_key: str = "key-of-the-bucket"
     name: str = field(default_factory=lambda: f"bucket-{uuid4().hex[:12]}")
     locking: bool = False
     """Whether it was made with object lock."""
