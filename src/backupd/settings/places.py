@@ -169,7 +169,7 @@ class Aws(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True)
     """The guide's own names, for every S3 destination that has no PROFILE."""
 
     access_key_id: str | None = None
-    """The access key; without it, boto3 looks where it always does."""
+    """The access key; without it, botocore looks where it always does."""
     secret_access_key: Secret | None = None
     """The secret key that goes with it."""
     default_region: str | None = None
