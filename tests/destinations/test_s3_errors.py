@@ -240,7 +240,7 @@ def test_no_exception_of_the_library_gets_through() -> None:
             yield child
             yield from every(child)
 
-    kinds = every(BotoCoreError)
+    kinds = list(every(BotoCoreError))
     assert len(kinds) > 80
     for kind in kinds:
         with pytest.raises(DestinationError) as raised, translated(REQUEST, WoundClock()):

@@ -41,7 +41,9 @@ class InPlace:
         Raises:
             BackupdError: it cannot be done, for the reason given.
         """
-        return self._prepare().plan
+        prepared = self._prepare()
+        prepared.fillings(self.application.root / PREFIX)
+        return prepared.plan
 
     def run(self, observe: Observer) -> RestoreReport:
         """Do it.
@@ -103,12 +105,6 @@ class InPlace:
             flaws=archive.flaws,
             has_manifest=archive.manifest is not None,
         )
-        if size > plan.bytes_free:
-            raise RefusedError(
-                f"{plan.target} has {plan.bytes_free:,} bytes free, and {size:,} are to be "
-                "written beside what is there.",
-                hint="Free some space: the old files stay until all has ended well.",
-            )
         return Staging(
             copies=copies,
             archive=archive,

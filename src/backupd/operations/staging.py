@@ -17,6 +17,7 @@ from backupd.model import MemberKind
 from backupd.operations.databases import check_dumps, dump_of
 from backupd.operations.restore import restoring
 from backupd.operations.retrieve import Copies, Reading
+from backupd.operations.room import Filling, mount_points, refuse_too_small
 from backupd.operations.select import Selected
 from backupd.operations.swapping import DatabaseInPlace, Swap, base_of
 from backupd.ports import Observer
@@ -38,14 +39,14 @@ class Application:
 
     def bases(self, directories: Iterable[str]) -> tuple[Base, ...]:
         """Give the live directories, the innermost first: a file is renamed within one only."""
-        found = []
+        found, mounts = [], mount_points()
         for path in self.outside:
             location = path if path.is_dir() else path.parent
             found.append(Base(location=location, prefix=_cut(location), included=_cut(path)))
         found += [
             Base(location=self.root / path, prefix=path, included=path)
             for path in directories
-            if os.path.ismount(self.root / path)
+            if os.path.realpath(self.root / path) in mounts
         ]
         found.sort(key=lambda base: base.included.count("/"), reverse=True)
         return (*found, Base(location=self.root))
@@ -74,7 +75,8 @@ class Staging:
         Raises:
             BackupdError: it cannot be done; a run again goes on where it was.
         """
-        bases = self.application.bases(each.entry.path for each in self.selected.directories)
+        bases = self._bases()
+        fillings = self.fillings(folder)
         made = [path for base in bases for path in self._missing(base, bases)]
         extraction = Extraction(
             target=Target(root=folder),
@@ -82,26 +84,43 @@ class Staging:
             skip_damaged=self.reading.skip_damaged,
             on_progress=restoring(observe, self.plan.bytes_to_write),
         )
-        for base in bases:
-            self._fill(Workspace(base=base, folder=base.location / folder.name), bases, extraction)
+        for filling in fillings:
+            self._fill(filling, extraction)
         flaws = [flaw for flaw in extraction.flaws if flaw.path not in extraction.done]
         dumps, notes = self._dumps(extraction.done, folder)
         swap = self._swap(folder, bases, extraction.done, made, dumps)
         return swap, self._report(extraction.done, flaws, notes)
 
-    def _fill(self, workspace: Workspace, bases: Iterable[Base], extraction: Extraction) -> None:
-        """Restore the members of one base, but those that a run which was killed restored."""
-        members = [
-            each
-            for each in self.selected.content
-            if base_of(tuple(bases), each.entry.path) is workspace.base
-        ]
-        if not members and workspace.base.prefix:
-            return
+    def fillings(self, folder: Path) -> list[Filling]:
+        """Say what must be written where, but for what a run which was killed restored.
+
+        Raises:
+            RefusedError: a file system has not enough space for it; nothing was written.
+        """
+        bases, found = self._bases(), []
+        for base in bases:
+            workspace = Workspace(base=base, folder=base.location / folder.name)
+            members = [
+                each for each in self.selected.content if base_of(bases, each.entry.path) is base
+            ]
+            if members or not base.prefix:
+                there = survey(workspace.new, members)
+                found.append(Filling(workspace=workspace, survey=there))
+        refuse_too_small(found)
+        return found
+
+    def _bases(self) -> tuple[Base, ...]:
+        content = {parent for each in self.selected.content for parent in parents(each.entry.path)}
+        return self.application.bases(
+            content | {each.entry.path for each in self.selected.directories}
+        )
+
+    def _fill(self, filling: Filling, extraction: Extraction) -> None:
+        """Restore the members of one base."""
+        workspace, found = filling.workspace, filling.survey
         _make(workspace.folder)
         for left in ("old", "databases"):
             remove_tree(workspace.folder / left)
-        found = survey(workspace.new, members)
         extraction.done.update(each.entry.path for each in found.unchanged)
         extraction.target = workspace.new
         if found.to_write:
