@@ -106,7 +106,7 @@ class LocalDestination(BaseModel, frozen=True, extra="forbid", use_attribute_doc
     path: AbsolutePath
     """local, sftp: the directory."""
     max_rate: Rate | None = None
-    """The most bytes a second to send there, as 10MB. Default: no limit."""
+    """The most bytes a second to send there, or to read there, as 10MB. Default: no limit."""
     required: bool = True
     """Whether a backup without a copy here is a partial one."""
 
@@ -137,7 +137,7 @@ class S3Destination(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
     """s3: where the bucket's name goes in addresses: auto, path or virtual."""
     max_rate: Rate | None = None
-    """The most bytes a second to send there, as 10MB. Default: no limit."""
+    """The most bytes a second to send there, or to read there, as 10MB. Default: no limit."""
     required: bool = True
     """Whether a backup without a copy here is a partial one."""
 
@@ -160,7 +160,7 @@ class SftpDestination(BaseModel, frozen=True, extra="forbid", use_attribute_docs
     known_hosts: AbsolutePath | None = None
     """sftp: the file with the machine's public key."""
     max_rate: Rate | None = None
-    """The most bytes a second to send there, as 10MB. Default: no limit."""
+    """The most bytes a second to send there, or to read there, as 10MB. Default: no limit."""
     required: bool = True
     """Whether a backup without a copy here is a partial one."""
 
