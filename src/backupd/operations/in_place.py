@@ -10,6 +10,7 @@ from backupd.archive.view import ObjectView
 from backupd.errors import BackupdError, RefusedError
 from backupd.events import RestorePlanned
 from backupd.operations.hooks import run_hooks
+from backupd.operations.laid_out import laid_out
 from backupd.operations.retrieve import Copies, Reading
 from backupd.operations.select import Selection
 from backupd.operations.staging import Application, Staging
@@ -93,7 +94,9 @@ class InPlace:
             )
         copies = Copies(self.copies, self.reading)
         archive = copies.open_next()
-        selected = self.selection.select(archive.members)
+        application, selected = self.application, self.selection.select(archive.members)
+        if archive.manifest is None:
+            application, selected = laid_out(application, selected)
         size = sum(member.entry.size for member in selected.content)
         plan = RestorePlan(
             key=self.copies[0].key,
@@ -109,7 +112,7 @@ class InPlace:
             copies=copies,
             archive=archive,
             selected=selected,
-            application=self.application,
+            application=application,
             plan=plan,
             reading=self.reading,
         )

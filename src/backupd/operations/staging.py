@@ -19,6 +19,7 @@ from backupd.operations.restore import restoring
 from backupd.operations.retrieve import Copies, Reading
 from backupd.operations.room import Filling, mount_points, refuse_too_small
 from backupd.operations.select import Selected
+from backupd.operations.sqlite_text import database_of
 from backupd.operations.swapping import DatabaseInPlace, Swap, base_of
 from backupd.ports import Observer
 from backupd.reports import Flaw, RestorePlan, RestoreReport
@@ -32,6 +33,8 @@ class Application:
     outside: tuple[Path, ...] = ()
     """Included paths that do not lie below the root; the archive has them without their `/`."""
     databases: Mapping[str, DatabaseInPlace] = field(default_factory=dict)
+    live: tuple[Path, ...] = ()
+    """The files of the databases, which nothing but SQLite may touch."""
     before: tuple[str, ...] = ()
     """Commands that stop the application."""
     after: tuple[str, ...] = ()
@@ -42,7 +45,7 @@ class Application:
         found, mounts = [], mount_points()
         for path in self.outside:
             location = path if path.is_dir() else path.parent
-            found.append(Base(location=location, prefix=_cut(location), included=_cut(path)))
+            found.append(Base(location=location, prefix=cut(location), included=cut(path)))
         found += [
             Base(location=self.root / path, prefix=path, included=path)
             for path in directories
@@ -53,9 +56,9 @@ class Application:
 
     def passed(self) -> set[str]:
         """Name the directories in the archive that only lead to what lies outside the root."""
-        paths = [_cut(path) for path in self.outside]
+        paths = [cut(path) for path in self.outside]
         leading = {parent for path in paths for parent in parents(path)}
-        return leading | {_cut(path) for path in self.outside if path.is_dir()}
+        return leading | {cut(path) for path in self.outside if path.is_dir()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +177,10 @@ class Staging:
             for path in paths
             if path not in found.values()
         ]
-        return {name: folder / "new" / dump for name, dump in found.items()}, notes
+        files = {name: folder / "new" / dump for name, dump in found.items()}
+        if manifest is None:
+            files = {name: database_of(file) for name, file in files.items()}
+        return files, notes
 
     def _swap(
         self,
@@ -232,5 +238,6 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _cut(path: Path) -> str:
+def cut(path: Path) -> str:
+    """Name an absolute path as archives do."""
     return str(path).lstrip("/")
