@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from backupd.errors import UnknownNameError
+from backupd.operations.backup import DatabaseSource
 from backupd.ports import Loader, Source
 from backupd.settings.places import Database
 from backupd.settings.rules import Drill
@@ -24,7 +25,6 @@ from backupd.sources.dump import Compression
 from backupd.sources.tables import TableSelection
 
 if TYPE_CHECKING:
-    from backupd.operations.backup import DatabaseSource
     from backupd.sources.mongodb import MongodbDatabase
     from backupd.sources.mysql import MysqlDatabase
     from backupd.sources.postgres import PostgresDatabase
@@ -33,7 +33,7 @@ _TIME_LIMIT = 6 * 3600.0
 _LOCK_TIMEOUT = 60.0
 
 
-def database_source(name: str, section: Database, root: Path, zone: ZoneInfo) -> "DatabaseSource":
+def database_source(name: str, section: Database, root: Path, zone: ZoneInfo) -> DatabaseSource:
     """Make what makes the source of one database for a run."""
 
     def source(when: datetime, scratch: Path) -> Source:

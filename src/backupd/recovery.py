@@ -173,8 +173,8 @@ def _copies(app: App, request: RestoreRequest) -> tuple[tuple[ObjectView, ...], 
         where = "' and '".join(catalog.destination.name for catalog in catalogs)
         raise ObjectNotFoundError(
             f"There is no backup of '{app.set_name}' at '{where}'.",
-            hint="BACKUP_NAME says whose backups are looked for, and PATH, or BUCKET and PREFIX, of "
-            "each destination where.",
+            hint="BACKUP_NAME says whose backups are looked for; PATH, or BUCKET and PREFIX, say "
+            "where.",
         )
     destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
     copies = tuple(

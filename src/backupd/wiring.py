@@ -21,6 +21,7 @@ from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, con
 from backupd.lock import SetLock
 from backupd.logs import Redactor
 from backupd.model import Backup, Compression, Scope
+from backupd.operations.backup import PREVIOUS, TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
 from backupd.operations.request import BackupRequest
@@ -38,7 +39,6 @@ _OF_RESTORES = (".backupd-restore-*/", ".backupd-*.partial")
 """What a restore that was killed may have left in the tree."""
 
 if TYPE_CHECKING:
-    from backupd.operations.backup import TakeBackup
     from backupd.operations.status import Status
 
 
@@ -179,8 +179,6 @@ class App:
 
     def _previous(self) -> Path | None:
         """Find the newest full archive on this machine, for unchanged members to come from."""
-        from backupd.operations.backup import PREVIOUS  # noqa: PLC0415
-
         found, local = [], self._local_places()
         for each in self.deliveries(tuple(local)) if local else ():
             with suppress(DestinationError):
@@ -198,14 +196,12 @@ class App:
         plan = make_plan(policy, backups, self.clock.now())
         return {verdict.backup.key for verdict in plan.kept}
 
-    def backup(self, request: BackupRequest) -> "TakeBackup":
+    def backup(self, request: BackupRequest) -> TakeBackup:
         """Make the operation that takes a backup.
 
         Raises:
             UnknownNameError: a database or destination is asked for that is not set.
         """
-        from backupd.operations.backup import TakeBackup  # noqa: PLC0415
-
         databases = self.settings.databases
         _refuse_unknown("database", request.databases, databases)
         wanted = request.databases or tuple(databases)
