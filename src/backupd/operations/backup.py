@@ -20,10 +20,11 @@ from backupd.events import (
     Progressed,
     SelectionStarted,
 )
-from backupd.model import Archive, ArchiveHeader, BackupReport, Member, Omission, Scope
+from backupd.model import Archive, ArchiveHeader, Member, Omission, Scope
 from backupd.naming import archive_name
 from backupd.operations.deliver import Deliver
 from backupd.ports import Clock, Observer, Source
+from backupd.reports import BackupReport
 
 _PARTIAL = ".partial"
 _SCRATCH = "scratch"
