@@ -65,6 +65,20 @@ class Program:
             assert not is_secret or MARK in value, f"{name} should be made by fakes.overheard"
         (self.folder / "backupd.env").write_text("\n".join(self.lines) + "\n")
 
+    def keep_in(self, bucket: OwnBucket, url: str = "", **more: str) -> None:
+        """Add a destination called `offsite`, a bucket, perhaps by way of a proxy at `url`."""
+        place = {
+            "TYPE": "s3",
+            "BUCKET": bucket.name,
+            "ENDPOINT_URL": url or bucket.url,
+            "REGION": "us-east-1",
+            "ADDRESSING_STYLE": "path",
+            **more,
+        }
+        keys = (bucket.access_key_id, bucket.secret_access_key)
+        self.lines += [f"AWS_ACCESS_KEY_ID={keys[0]}", f"AWS_SECRET_ACCESS_KEY={keys[1]}"]
+        self.set(**{f"DESTINATIONS__OFFSITE__{name}": value for name, value in place.items()})
+
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "backupd", *arguments]
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from backupd import care
 from backupd.events import RunsMissed
-from backupd.history import Run
 from backupd.model import Outcome
 from backupd.observers.record import Recorder
+from backupd.records import Run
 from backupd.settings import load_settings
 from backupd.wiring import App
 from conftest import Program

@@ -12,11 +12,11 @@ from backupd.events import Report
 from backupd.findings import found_in
 from backupd.health import Check, Finding, Health, MonitorReport
 from backupd.history import History
-from backupd.model import Backup, BackupReport, DeliveryReport, Outcome
+from backupd.model import Backup, Outcome
 from backupd.notices import Memory, Policy, Topic, decide
 from backupd.observers.record import Recorder
 from backupd.problems import Cause
-from backupd.reports import Flaw, Proof, ProofReport
+from backupd.reports import BackupReport, DeliveryReport, Flaw, Proof, ProofReport
 from fakes.accounts import MOMENT, backed_up, ended
 from fakes.accounts import Report as Plain
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from backupd.errors import BackupdError
-from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, Run, condition_of
+from backupd.history import History
 from backupd.model import Condition, Outcome
+from backupd.records import ArchiveRecord, CopyRecord, ProofRecord, Run, condition_of
 
 AT = datetime(2025, 11, 8, 1, tzinfo=UTC)
 

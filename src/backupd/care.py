@@ -5,13 +5,13 @@ from datetime import datetime
 
 from backupd.caution import RECENT, Circumstances, Refusal
 from backupd.errors import RefusedError
-from backupd.history import MISSED
 from backupd.operations.clean import Clean, pretend
 from backupd.operations.monitor import Monitor, Watched
 from backupd.operations.pin import Pin, Unpin
 from backupd.operations.survey import Surveyed, survey
 from backupd.policies import health_limits, retention_policy
 from backupd.ports import Destination, Gauged
+from backupd.records import MISSED
 from backupd.wiring import App
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from backupd.errors import BackupdError
-from backupd.model import Archive, Backup, Copy, Outcome
-from backupd.reports import Proof, RestorePlan
+from backupd.model import Archive, Backup, Outcome
+from backupd.reports import Copy, Proof, RestorePlan
 
 
 class Report(Protocol):

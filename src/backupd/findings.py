@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from backupd.cleaning import Cleaning, CleanReport
 from backupd.events import Report
 from backupd.health import Health, MonitorReport
-from backupd.model import BackupReport, Copy, DeliveryReport, Outcome, Scope
+from backupd.model import Outcome, Scope
 from backupd.problems import Cause, Problem, Row
-from backupd.reports import Proof, ProofReport
+from backupd.reports import BackupReport, Copy, DeliveryReport, Proof, ProofReport
 
 _NAMED = 5
 _CAUSES = {

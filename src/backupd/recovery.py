@@ -10,7 +10,7 @@ from backupd.archive.view import ObjectView
 from backupd.archive.workers import default_workers
 from backupd.catalog import Catalog
 from backupd.database_wiring import database_loader, drill_loader
-from backupd.errors import DestinationError
+from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.model import Backup, DatabaseFacts, Scope
 from backupd.operations.drill import Drill
 from backupd.operations.in_place import InPlace
@@ -22,6 +22,7 @@ from backupd.operations.sqlite_in_place import SqliteInPlace
 from backupd.operations.staging import Application
 from backupd.operations.verify import Verify
 from backupd.ports import Loader
+from backupd.sources.sqlite import live_files
 from backupd.wiring import App
 
 
@@ -83,6 +84,7 @@ def application_of(app: App) -> Application:
         root=app.root,
         outside=tuple(outside),
         databases={name: SqliteInPlace(path=path) for name, path in paths.items() if path},
+        live=tuple(file for path in paths.values() if path for file in live_files(path)),
         before=app.settings.restore.before,
         after=app.settings.restore.after,
     )
@@ -167,6 +169,13 @@ def _copies(app: App, request: RestoreRequest) -> tuple[tuple[ObjectView, ...], 
     """Find the copies of the backup that is asked for."""
     catalogs = catalogs_of(app, request.destinations)
     backups, unanswered = _all_backups(catalogs)
+    if not backups:
+        where = "' and '".join(catalog.destination.name for catalog in catalogs)
+        raise ObjectNotFoundError(
+            f"There is no backup of '{app.set_name}' at '{where}'.",
+            hint="BACKUP_NAME says whose backups are looked for; PATH, or BUCKET and PREFIX, say "
+            "where.",
+        )
     destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
     copies = tuple(
         ObjectView(destination=destinations[each.destination], key=each.key, size=each.size)

@@ -1,10 +1,67 @@
-"""How restore, verify and drill came out: frozen values, as those of `model` are."""
+"""How backup, delivery, restore, verify and drill came out: frozen values, as those of `model`."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from backupd.model import Outcome
+from backupd.model import Archive, Outcome, Scope, StoredObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """How the delivery of one archive to one destination came out."""
+
+    destination: str
+    key: str
+    scope: Scope = Scope.FULL
+    """How much of the backup set the archive holds."""
+    required: bool = True
+    stored: StoredObject | None = None
+    """None if the delivery failed."""
+    error: str = ""
+    hint: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the destination holds the whole archive."""
+        return self.stored is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupReport:
+    """How a backup came out."""
+
+    archive: Archive
+    copies: tuple[Copy, ...]
+    """Of this archive."""
+    late: tuple[Copy, ...] = ()
+    """Of earlier archives, to destinations that had missed them."""
+    finished_at: datetime
+
+    @property
+    def outcome(self) -> Outcome:
+        """Partial when a required copy or a member is missing; failed when no copy was made."""
+        if not any(copy.succeeded for copy in self.copies):
+            return Outcome.FAILED
+        everywhere = all(copy.succeeded for copy in (*self.copies, *self.late) if copy.required)
+        return Outcome.SUCCEEDED if everywhere and self.archive.complete else Outcome.PARTIAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """How the delivery of what waited in the spool came out."""
+
+    copies: tuple[Copy, ...]
+    finished_at: datetime
+
+    @property
+    def outcome(self) -> Outcome:
+        """Partial when some required copies were made, failed when none was."""
+        required = [copy for copy in self.copies if copy.required]
+        if all(copy.succeeded for copy in required):
+            return Outcome.SUCCEEDED
+        made = any(copy.succeeded for copy in required)
+        return Outcome.PARTIAL if made else Outcome.FAILED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

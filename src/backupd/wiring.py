@@ -17,7 +17,7 @@ from backupd.channels import Channels
 from backupd.clock import SystemClock
 from backupd.database_wiring import database_source, sqlite_path
 from backupd.errors import DestinationError, UnknownNameError
-from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, condition_of
+from backupd.history import History
 from backupd.lock import SetLock
 from backupd.logs import Redactor
 from backupd.model import Backup, Compression, Scope
@@ -27,6 +27,7 @@ from backupd.operations.request import BackupRequest
 from backupd.places import Places
 from backupd.policies import retention_policy
 from backupd.ports import Clock, Destination, Observer, Source
+from backupd.records import ArchiveRecord, CopyRecord, ProofRecord, condition_of
 from backupd.retention import make_plan
 from backupd.settings import Loaded
 from backupd.settings.places import LocalDestination, S3Destination

@@ -18,17 +18,8 @@ PART = 8 * MEBIBYTE
 @pytest.fixture
 def offsite(program: Program, bucket: OwnBucket, proxy: FaultProxy) -> OwnBucket:
     """A second destination, in a bucket behind the proxy."""
-    program.set(
-        DESTINATIONS__OFFSITE__TYPE="s3",
-        DESTINATIONS__OFFSITE__BUCKET=bucket.name,
-        DESTINATIONS__OFFSITE__PREFIX="backups/",
-        DESTINATIONS__OFFSITE__ENDPOINT_URL=proxy.url,
-        DESTINATIONS__OFFSITE__REGION="us-east-1",
-        DESTINATIONS__OFFSITE__ADDRESSING_STYLE="path",
-        RETRY__DELAY_SECONDS="0",
-    )
-    program.lines += ["AWS_ACCESS_KEY_ID=access", f"AWS_SECRET_ACCESS_KEY={secret('bucket')}"]
-    program.set()
+    program.keep_in(bucket, proxy.url, PREFIX="backups/")
+    program.set(RETRY__DELAY_SECONDS="0")
     return bucket
 
 

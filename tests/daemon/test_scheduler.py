@@ -6,8 +6,8 @@ import pytest
 
 from backupd.daemon.scheduler import Scheduler
 from backupd.events import OperationFailed, RunsMissed
-from backupd.history import Run
 from backupd.model import Outcome
+from backupd.records import Run
 from fakes.bench import Bench, die_at_work, run_until_working, until_idle
 
 

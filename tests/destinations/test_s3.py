@@ -180,7 +180,7 @@ def test_no_secret_is_in_what_a_destination_is_made_of() -> None:
 
 
 def test_the_library_is_not_imported_before_it_is_needed() -> None:
-    program = "import sys, backupd.destinations.s3; sys.exit('boto3' in sys.modules)"
+    program = "import sys, backupd.destinations.s3; sys.exit('botocore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

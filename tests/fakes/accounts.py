@@ -7,7 +7,8 @@ from pathlib import Path
 
 from backupd.events import OperationEnded, OperationFailed, OperationStarted
 from backupd.message import Message
-from backupd.model import Archive, BackupReport, Copy, Outcome, Scope, StoredObject
+from backupd.model import Archive, Outcome, Scope, StoredObject
+from backupd.reports import BackupReport, Copy
 
 MOMENT = datetime(2025, 11, 8, 1, 0, tzinfo=UTC)
 

@@ -11,6 +11,7 @@ from botocore.config import Config
 from backupd.clock import SystemClock
 from backupd.destinations.s3 import S3Destination
 from backupd.destinations.s3_bucket import S3Bucket, S3Keeping, S3Tuning
+from fakes.overheard import secret
 
 MEBIBYTE = 1024 * 1024
 QUICK = S3Tuning(smallest_part=MEBIBYTE, attempts=1, connect_timeout=30, read_timeout=30)
@@ -22,7 +23,7 @@ class OwnBucket:
 
     url: str
     access_key_id: str = "access"
-    secret_access_key: str = "secret"
+    secret_access_key: str = secret("bucket")
     name: str = field(default_factory=lambda: f"bucket-{uuid4().hex[:12]}")
     locking: bool = False
     """Whether it was made with object lock."""

@@ -113,6 +113,8 @@ class FaultProxy:
         self.seen: list[Seen] = []
         self.received: Counter[str] = Counter()
         """Bytes of request bodies that reached the proxy, by path."""
+        self.given = 0
+        """Bytes of replies' bodies that the proxy passed on."""
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -192,6 +194,11 @@ class FaultProxy:
             self.seen.append(seen)
             self._changed.notify_all()
             return self._plan(seen)
+
+    def count_given(self, size: int) -> None:
+        """Count bytes of a reply's body."""
+        with self._lock:
+            self.given += size
 
     def count(self, target: str, size: int) -> None:
         """Count bytes of a request's body."""
@@ -288,6 +295,7 @@ class _Exchange:
                 raise _CutError
             flips = mishap.fault is Fault.FLIP_REPLY
             self._client.sendall(_flipped(piece, mishap.at - done) if flips else piece)
+            self._proxy.count_given(len(piece))
             done += len(piece)
         return headers.get("connection", "").lower() != "close"
 

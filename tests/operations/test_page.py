@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from typing_extensions import override
 
-from backupd.history import Run
 from backupd.language import Language
 from backupd.logs import Redactor
 from backupd.messages import Voice
@@ -17,6 +16,7 @@ from backupd.notices import Open
 from backupd.operations.page import report_page
 from backupd.operations.status import Place, Status
 from backupd.problems import Problem
+from backupd.records import Run
 from conftest import Program
 from fakes.accounts import MOMENT
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from backupd.errors import DumpError
 from backupd.events import Event
-from backupd.history import History, Sighting
+from backupd.history import History
 from backupd.language import Language
 from backupd.lock import SetLock
 from backupd.messages import Voice
@@ -23,6 +23,7 @@ from backupd.observers.record import Recorder
 from backupd.operations.figures import METRICS, metrics_text
 from backupd.operations.status import Place, Records, Status, look
 from backupd.outbox import Outbox
+from backupd.records import Sighting
 from fakes.accounts import MOMENT, backed_up, ended, failed, started
 from fakes.promtool import promtool
 from pages import REFERENCE, rows, section

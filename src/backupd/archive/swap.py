@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from backupd.archive.target import Places, Target
+from backupd.durable import sync_directory
 from backupd.errors import BackupdError
 from backupd.model import ManifestEntry, MemberKind
 
@@ -152,11 +153,7 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
             partial.rename(folder / _JOURNAL)
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_directory(folder)
         except OSError as error:
             raise BackupdError(f"{folder} cannot be written: {error.strerror}.") from error
 

@@ -10,8 +10,8 @@ from backupd.cli.run import EXIT_CODES
 from backupd.cli.telling import telling
 
 if TYPE_CHECKING:
-    from backupd.model import DeliveryReport
     from backupd.ports import Observer
+    from backupd.reports import DeliveryReport
 
 
 @click.command(short_help="Bring what waits in the spool to where it is missing.")

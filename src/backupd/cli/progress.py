@@ -33,7 +33,8 @@ from backupd.events import (
     SelectionStarted,
     SpoolHolds,
 )
-from backupd.model import BackupReport, Outcome
+from backupd.model import Outcome
+from backupd.reports import BackupReport
 from backupd.words import size
 
 

@@ -9,9 +9,9 @@ from backupd.cli.render import plain, print_json, printable
 from backupd.cli.telling import telling
 
 if TYPE_CHECKING:
-    from backupd.model import BackupReport
     from backupd.operations.request import BackupRequest
     from backupd.ports import Observer
+    from backupd.reports import BackupReport
     from backupd.wiring import App
 
 _NAMED = 20

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backupd.durable import sync_directory
 from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.model import StoredObject
 from backupd.ports import Gauges, Progress
@@ -48,7 +49,7 @@ class LocalDirectory:
                         raise
             finally:
                 partial.unlink(missing_ok=True)
-            _sync_directory(self.path)
+            sync_directory(self.path)
             return _stored(key, target.stat(), digest)
         except OSError as error:
             raise self._translated(error, key) from error
@@ -101,7 +102,7 @@ class LocalDirectory:
             except OSError as error:
                 failed[key] = self._translated(error, key)
         try:
-            _sync_directory(self.path)
+            sync_directory(self.path)
         except FileNotFoundError:
             return {}  # without the directory, all are gone
         except OSError as error:
@@ -198,14 +199,6 @@ def _publish(partial: Path, target: Path) -> None:
         if target.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         partial.rename(target)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_object(entry: "os.DirEntry[str]", prefix: str) -> bool:

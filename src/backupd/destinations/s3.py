@@ -156,7 +156,7 @@ class S3Destination:
         return swept
 
     def _open(self) -> "tuple[S3Client, Uploader]":
-        """Make the client when it is first needed: importing boto3 takes a third of a second."""
+        """Make the client when it is first needed: importing botocore takes a fifth of a second."""
         from backupd.destinations.s3_client import S3Client  # noqa: PLC0415
         from backupd.destinations.s3_upload import Uploader  # noqa: PLC0415
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Bucket:
-    """Where a bucket is, and who asks; "" leaves a choice to boto3, which knows many sources."""
+    """Where a bucket is, and who asks; "" leaves a choice to botocore, which knows many sources."""
 
     name: str
     endpoint_url: str = ""

@@ -1,4 +1,4 @@
-"""Exceptions of boto3, botocore and the network become DestinationErrors here, and only here."""
+"""Exceptions of botocore and the network become DestinationErrors here, and only here."""
 
 import socket
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
-from boto3.exceptions import Boto3Error
 from botocore import exceptions as botocore
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -50,7 +49,7 @@ def translated(request: Request, clock: Clock) -> Iterator[None]:
         raise error.__cause__ or error from None
     except ClientError as error:
         raise _from_answer(error, request, clock) from error
-    except (Boto3Error, BotoCoreError, ResponseParserError, ValueError) as error:
+    except (BotoCoreError, ResponseParserError, ValueError) as error:
         raise _worded(_from_library(error), request, said=str(error)) from error
 
 

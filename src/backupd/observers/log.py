@@ -24,7 +24,8 @@ from backupd.events import (
     SpoolHolds,
 )
 from backupd.health import MonitorReport
-from backupd.model import BackupReport, Outcome
+from backupd.model import Outcome
+from backupd.reports import BackupReport
 
 _log = structlog.get_logger("backupd")
 

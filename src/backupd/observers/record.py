@@ -6,9 +6,10 @@ from datetime import datetime
 
 from backupd.events import BackupProved, Event, OperationEnded, OperationFailed, RunsMissed
 from backupd.health import Health, MonitorReport
-from backupd.history import MISSED, ArchiveRecord, CopyRecord, History, ProofRecord, Run, Sighting
-from backupd.model import BackupReport, Copy, DeliveryReport, Outcome
-from backupd.reports import Proof
+from backupd.history import History
+from backupd.model import Outcome
+from backupd.records import MISSED, ArchiveRecord, CopyRecord, ProofRecord, Run, Sighting
+from backupd.reports import BackupReport, Copy, DeliveryReport, Proof
 
 
 @dataclass(frozen=True, slots=True)

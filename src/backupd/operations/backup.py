@@ -1,6 +1,5 @@
 """Take a backup: dump, select, build one archive in the spool, deliver it everywhere."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from backupd import __version__
 from backupd.archive.making import Making
+from backupd.durable import sync_directory
 from backupd.errors import ArchiveError, DestinationError, SourceError
 from backupd.events import (
     ArchiveBuilt,
@@ -20,10 +20,11 @@ from backupd.events import (
     Progressed,
     SelectionStarted,
 )
-from backupd.model import Archive, ArchiveHeader, BackupReport, Member, Omission, Scope
+from backupd.model import Archive, ArchiveHeader, Member, Omission, Scope
 from backupd.naming import archive_name
 from backupd.operations.deliver import Deliver
 from backupd.ports import Clock, Observer, Source
+from backupd.reports import BackupReport
 from backupd.spool import PREVIOUS
 
 _PARTIAL = ".partial"
@@ -206,9 +207,5 @@ def _keep(archive: Path, previous: Path) -> None:
 def _published(partial: Path, target: Path) -> Path:
     """Give the finished archive its name in the spool, durably."""
     partial.rename(target)
-    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(target.parent)
     return target

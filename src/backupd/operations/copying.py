@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from backupd.errors import DestinationError, Interrupted
 from backupd.events import CopyEnded, CopyStarted, LeftoversSwept, Progressed
-from backupd.model import Backup, Copy, Scope, SpooledArchive, StoredObject
+from backupd.model import Backup, Scope, SpooledArchive, StoredObject
 from backupd.naming import (
     archive_number,
     archive_time,
@@ -20,6 +20,7 @@ from backupd.naming import (
 )
 from backupd.operations.beside import put_beside
 from backupd.ports import Clock, Destination, Observer, Progress
+from backupd.reports import Copy
 from backupd.spool import Spool
 
 Wanted = Callable[[Sequence[Backup]], Collection[str]]

@@ -8,11 +8,12 @@ from functools import partial
 
 from backupd.errors import ArchiveError, DestinationError
 from backupd.events import CopyEnded, SpoolHolds
-from backupd.model import Backup, Copy, DeliveryReport, SpooledArchive
+from backupd.model import Backup, SpooledArchive
 from backupd.operations.copying import Copying, Delivery, Standing, Wanted, as_backups, as_sizes
 from backupd.operations.side_by_side import side_by_side
 from backupd.operations.sisters import Gap, fetch, gaps
 from backupd.ports import Clock, Observer
+from backupd.reports import Copy, DeliveryReport
 from backupd.spool import Spool
 
 __all__ = ["Deliver", "Delivery", "Wanted", "all_of_them"]

@@ -80,6 +80,7 @@ class Drill:
             selection=Selection(),
             reading=replace(self.reading, skip_damaged=True),  # to name each that is
             owners=False,
+            more_room="Free some space there, or set BACKUP_SPOOL to a larger file system.",
         ).run(observe)
         flaws = (*report.flaws, *(Flaw(what=note) for note in report.notes))
         proof = replace(

@@ -10,6 +10,7 @@ from backupd.archive.view import ObjectView
 from backupd.errors import BackupdError, RefusedError
 from backupd.events import RestorePlanned
 from backupd.operations.hooks import run_hooks
+from backupd.operations.laid_out import laid_out
 from backupd.operations.retrieve import Copies, Reading
 from backupd.operations.select import Selection
 from backupd.operations.staging import Application, Staging
@@ -41,7 +42,9 @@ class InPlace:
         Raises:
             BackupdError: it cannot be done, for the reason given.
         """
-        return self._prepare().plan
+        prepared = self._prepare()
+        prepared.fillings(self.application.root / PREFIX)
+        return prepared.plan
 
     def run(self, observe: Observer) -> RestoreReport:
         """Do it.
@@ -91,7 +94,9 @@ class InPlace:
             )
         copies = Copies(self.copies, self.reading)
         archive = copies.open_next()
-        selected = self.selection.select(archive.members)
+        application, selected = self.application, self.selection.select(archive.members)
+        if archive.manifest is None:
+            application, selected = laid_out(application, selected)
         size = sum(member.entry.size for member in selected.content)
         plan = RestorePlan(
             key=self.copies[0].key,
@@ -103,17 +108,11 @@ class InPlace:
             flaws=archive.flaws,
             has_manifest=archive.manifest is not None,
         )
-        if size > plan.bytes_free:
-            raise RefusedError(
-                f"{plan.target} has {plan.bytes_free:,} bytes free, and {size:,} are to be "
-                "written beside what is there.",
-                hint="Free some space: the old files stay until all has ended well.",
-            )
         return Staging(
             copies=copies,
             archive=archive,
             selected=selected,
-            application=self.application,
+            application=application,
             plan=plan,
             reading=self.reading,
         )

@@ -33,6 +33,8 @@ class Restore:
     overwrite: bool = False
     owners: bool = field(default_factory=lambda: os.geteuid() == 0)
     """Whether files get their owners back, which only root may do."""
+    more_room: str = "Restore to a larger file system, or a part of it with --path."
+    """What to do when there is not enough space, a sentence."""
     name: str = "restore"
 
     def plan(self) -> RestorePlan:
@@ -113,7 +115,7 @@ class Restore:
             raise RefusedError(
                 f"{plan.target} has {plan.bytes_free:,} bytes free, and {plan.bytes_to_write:,} "
                 "are to be written.",
-                hint="Restore to a larger file system, or a part of it with --path.",
+                hint=self.more_room,
             )
 
 

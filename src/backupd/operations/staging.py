@@ -17,7 +17,9 @@ from backupd.model import MemberKind
 from backupd.operations.databases import check_dumps, dump_of
 from backupd.operations.restore import restoring
 from backupd.operations.retrieve import Copies, Reading
+from backupd.operations.room import Filling, mount_points, refuse_too_small
 from backupd.operations.select import Selected
+from backupd.operations.sqlite_text import database_of
 from backupd.operations.swapping import DatabaseInPlace, Swap, base_of
 from backupd.ports import Observer
 from backupd.reports import Flaw, RestorePlan, RestoreReport
@@ -31,6 +33,8 @@ class Application:
     outside: tuple[Path, ...] = ()
     """Included paths that do not lie below the root; the archive has them without their `/`."""
     databases: Mapping[str, DatabaseInPlace] = field(default_factory=dict)
+    live: tuple[Path, ...] = ()
+    """The files of the databases, which nothing but SQLite may touch."""
     before: tuple[str, ...] = ()
     """Commands that stop the application."""
     after: tuple[str, ...] = ()
@@ -38,23 +42,23 @@ class Application:
 
     def bases(self, directories: Iterable[str]) -> tuple[Base, ...]:
         """Give the live directories, the innermost first: a file is renamed within one only."""
-        found = []
+        found, mounts = [], mount_points()
         for path in self.outside:
             location = path if path.is_dir() else path.parent
-            found.append(Base(location=location, prefix=_cut(location), included=_cut(path)))
+            found.append(Base(location=location, prefix=cut(location), included=cut(path)))
         found += [
             Base(location=self.root / path, prefix=path, included=path)
             for path in directories
-            if os.path.ismount(self.root / path)
+            if os.path.realpath(self.root / path) in mounts
         ]
         found.sort(key=lambda base: base.included.count("/"), reverse=True)
         return (*found, Base(location=self.root))
 
     def passed(self) -> set[str]:
         """Name the directories in the archive that only lead to what lies outside the root."""
-        paths = [_cut(path) for path in self.outside]
+        paths = [cut(path) for path in self.outside]
         leading = {parent for path in paths for parent in parents(path)}
-        return leading | {_cut(path) for path in self.outside if path.is_dir()}
+        return leading | {cut(path) for path in self.outside if path.is_dir()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,8 @@ class Staging:
         Raises:
             BackupdError: it cannot be done; a run again goes on where it was.
         """
-        bases = self.application.bases(each.entry.path for each in self.selected.directories)
+        bases = self._bases()
+        fillings = self.fillings(folder)
         made = [path for base in bases for path in self._missing(base, bases)]
         extraction = Extraction(
             target=Target(root=folder),
@@ -82,26 +87,43 @@ class Staging:
             skip_damaged=self.reading.skip_damaged,
             on_progress=restoring(observe, self.plan.bytes_to_write),
         )
-        for base in bases:
-            self._fill(Workspace(base=base, folder=base.location / folder.name), bases, extraction)
+        for filling in fillings:
+            self._fill(filling, extraction)
         flaws = [flaw for flaw in extraction.flaws if flaw.path not in extraction.done]
         dumps, notes = self._dumps(extraction.done, folder)
         swap = self._swap(folder, bases, extraction.done, made, dumps)
         return swap, self._report(extraction.done, flaws, notes)
 
-    def _fill(self, workspace: Workspace, bases: Iterable[Base], extraction: Extraction) -> None:
-        """Restore the members of one base, but those that a run which was killed restored."""
-        members = [
-            each
-            for each in self.selected.content
-            if base_of(tuple(bases), each.entry.path) is workspace.base
-        ]
-        if not members and workspace.base.prefix:
-            return
+    def fillings(self, folder: Path) -> list[Filling]:
+        """Say what must be written where, but for what a run which was killed restored.
+
+        Raises:
+            RefusedError: a file system has not enough space for it; nothing was written.
+        """
+        bases, found = self._bases(), []
+        for base in bases:
+            workspace = Workspace(base=base, folder=base.location / folder.name)
+            members = [
+                each for each in self.selected.content if base_of(bases, each.entry.path) is base
+            ]
+            if members or not base.prefix:
+                there = survey(workspace.new, members)
+                found.append(Filling(workspace=workspace, survey=there))
+        refuse_too_small(found)
+        return found
+
+    def _bases(self) -> tuple[Base, ...]:
+        content = {parent for each in self.selected.content for parent in parents(each.entry.path)}
+        return self.application.bases(
+            content | {each.entry.path for each in self.selected.directories}
+        )
+
+    def _fill(self, filling: Filling, extraction: Extraction) -> None:
+        """Restore the members of one base."""
+        workspace, found = filling.workspace, filling.survey
         _make(workspace.folder)
         for left in ("old", "databases"):
             remove_tree(workspace.folder / left)
-        found = survey(workspace.new, members)
         extraction.done.update(each.entry.path for each in found.unchanged)
         extraction.target = workspace.new
         if found.to_write:
@@ -155,7 +177,10 @@ class Staging:
             for path in paths
             if path not in found.values()
         ]
-        return {name: folder / "new" / dump for name, dump in found.items()}, notes
+        files = {name: folder / "new" / dump for name, dump in found.items()}
+        if manifest is None:
+            files = {name: database_of(file) for name, file in files.items()}
+        return files, notes
 
     def _swap(
         self,
@@ -213,5 +238,6 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _cut(path: Path) -> str:
+def cut(path: Path) -> str:
+    """Name an absolute path as archives do."""
     return str(path).lstrip("/")

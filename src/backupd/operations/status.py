@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from backupd.history import CopyRecord, History, Run, Sighting
+from backupd.history import History
 from backupd.lock import SetLock
 from backupd.notices import Open
 from backupd.observers.memory import open_problems
 from backupd.outbox import Outbox
+from backupd.records import CopyRecord, Run, Sighting
 
 OPERATIONS = ("backup", "deliver", "clean", "monitor", "verify", "drill")
 _RUNS = 800

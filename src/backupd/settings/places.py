@@ -106,7 +106,7 @@ class LocalDestination(BaseModel, frozen=True, extra="forbid", use_attribute_doc
     path: AbsolutePath
     """local, sftp: the directory."""
     max_rate: Rate | None = None
-    """The most bytes a second to send there, as 10MB. Default: no limit."""
+    """The most bytes a second to send there, or to read there, as 10MB. Default: no limit."""
     required: bool = True
     """Whether a backup without a copy here is a partial one."""
 
@@ -137,7 +137,7 @@ class S3Destination(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
     """s3: where the bucket's name goes in addresses: auto, path or virtual."""
     max_rate: Rate | None = None
-    """The most bytes a second to send there, as 10MB. Default: no limit."""
+    """The most bytes a second to send there, or to read there, as 10MB. Default: no limit."""
     required: bool = True
     """Whether a backup without a copy here is a partial one."""
 
@@ -160,7 +160,7 @@ class SftpDestination(BaseModel, frozen=True, extra="forbid", use_attribute_docs
     known_hosts: AbsolutePath | None = None
     """sftp: the file with the machine's public key."""
     max_rate: Rate | None = None
-    """The most bytes a second to send there, as 10MB. Default: no limit."""
+    """The most bytes a second to send there, or to read there, as 10MB. Default: no limit."""
     required: bool = True
     """Whether a backup without a copy here is a partial one."""
 
@@ -169,7 +169,7 @@ class Aws(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True)
     """The guide's own names, for every S3 destination that has no PROFILE."""
 
     access_key_id: str | None = None
-    """The access key; without it, boto3 looks where it always does."""
+    """The access key; without it, botocore looks where it always does."""
     secret_access_key: Secret | None = None
     """The secret key that goes with it."""
     default_region: str | None = None
