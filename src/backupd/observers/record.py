@@ -9,6 +9,7 @@ from backupd.health import Health, MonitorReport
 from backupd.history import MISSED, ArchiveRecord, CopyRecord, History, ProofRecord, Run, Sighting
 from backupd.model import BackupReport, Copy, DeliveryReport, Outcome
 from backupd.reports import Proof
+from backupd.row_log import RowLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Recorder:
             self.history.record_archive(
                 ArchiveRecord(key=archive.name, encrypted=archive.encrypted, dumps=dumps)
             )
+            RowLog(self.history).record(archive.name, archive.databases)
         elif isinstance(report, MonitorReport):
             for health in report.healths:
                 if health.set_name == event.set_name:

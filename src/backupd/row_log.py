@@ -1,0 +1,47 @@
+"""How many rows the databases of the last archives had, as a part of the history."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from backupd.history import History
+from backupd.model import DatabaseFacts
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS row_counts (key TEXT PRIMARY KEY, databases TEXT NOT NULL) STRICT
+"""
+_KEPT = 100
+"""Of so many archives; lists of tables are long, and nothing is compared with older ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowLog:
+    """What the manifests say of databases, for who has no time to fetch them."""
+
+    history: History
+
+    def record(self, key: str, databases: Sequence[DatabaseFacts]) -> None:
+        """Note what is known of the databases in an archive, and forget old ones."""
+        if not databases:
+            return
+        values = json.dumps([asdict(each) for each in databases])
+        with self.history.opened() as database:
+            database.execute(_SCHEMA)
+            database.execute("INSERT OR REPLACE INTO row_counts VALUES (?, ?)", (key, values))
+            database.execute(
+                "DELETE FROM row_counts WHERE rowid NOT IN "
+                "(SELECT rowid FROM row_counts ORDER BY rowid DESC LIMIT ?)",
+                (_KEPT,),
+            )
+
+    def databases(self) -> Mapping[str, tuple[DatabaseFacts, ...]]:
+        """Give what is known of the databases of the last archives, by key, the newest first."""
+        with self.history.opened() as database:
+            database.execute(_SCHEMA)
+            rows = database.execute("SELECT * FROM row_counts ORDER BY rowid DESC").fetchall()
+        return {row["key"]: tuple(map(_facts, json.loads(row["databases"]))) for row in rows}
+
+
+def _facts(values: dict[str, object]) -> DatabaseFacts:
+    listed = {name: tuple(each) for name, each in values.items() if isinstance(each, list)}
+    return DatabaseFacts(**{**values, **listed})  # type: ignore[arg-type]
