@@ -169,14 +169,19 @@ def database_loader(name: str, section: Database | None, to_url: str = "") -> Lo
 
 
 def _beside(address: DatabaseAddress, known: DatabaseAddress) -> DatabaseAddress:
-    """Fill in what an address leaves out from one that is set: its database, and the password.
+    """Fill in what an address leaves out from one that is set: database, password, TLS options.
 
-    The password is told to the same server and as the same user only.
+    The password is told to the same server and as the same user only, and as safely.
     """
-    database = address.database or known.database
+    filled = replace(address, database=address.database or known.database)
     places = [(each.host, each.port, each.socket, each.user) for each in (address, known)]
-    password = address.password or (known.password if places[0] == places[1] else "")
-    return replace(address, database=database, password=password)
+    if places[0] != places[1]:
+        return filled
+    return replace(
+        filled,
+        password=address.password or known.password,
+        options=address.options or known.options,
+    )
 
 
 def drill_loader(section: Drill) -> Loader | None:
