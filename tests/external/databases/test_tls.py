@@ -3,21 +3,13 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC
 from pathlib import Path
 
 import pytest
 import trustme
 
-from backupd.loaders.mysql import MysqlLoader
-from backupd.loaders.postgres import PostgresLoader
-from backupd.ports import Loader
-from backupd.sources.database_url import DatabaseAccess, parse_database_url
-from backupd.sources.mysql import MysqlDatabase
-from backupd.sources.mysql_server import MysqlServer
-from backupd.sources.postgres import PostgresDatabase
-from backupd.sources.postgres_server import PostgresServer
-from external.databases.samples import WHEN, content, facts, failure_of, load, only_member
+from external.databases.engines import loader_of, source_of
+from external.databases.samples import content, facts, failure_of, load, only_member
 from external.databases.servers import RunningServer, start_mariadb, start_postgresql
 
 NAMED = "127.0.0.1"
@@ -84,36 +76,17 @@ def server(
     server.process.wait(60)
 
 
-def access_of(server: RunningServer, host: str, options: str, user: str) -> DatabaseAccess:
-    url = f"{server.kind}://{user}@{host}:{server.port}/shop?{options}"
-    return DatabaseAccess(address=parse_database_url(url))
-
-
-def source_of(
-    server: RunningServer, host: str, options: str, user: str = "encrypted"
-) -> PostgresDatabase | MysqlDatabase:
-    access = access_of(server, host, options, user)
-    if server.kind == "postgresql":
-        return PostgresDatabase(
-            name="main", server=PostgresServer(access=access), when=WHEN, zone=UTC
-        )
-    return MysqlDatabase(name="main", server=MysqlServer(access=access), when=WHEN, zone=UTC)
-
-
-def loader_of(server: RunningServer, options: str, database: str) -> Loader:
-    access = access_of(server, NAMED, options, "encrypted")
-    if server.kind == "postgresql":
-        return PostgresLoader(name="main", server=PostgresServer(access=access), database=database)
-    return MysqlLoader(name="main", server=MysqlServer(access=access), database=database)
+def address(server: RunningServer, options: str, host: str = NAMED, user: str = "encrypted") -> str:
+    return f"{server.kind}://{user}@{host}:{server.port}/shop?{options}"
 
 
 def test_a_trusted_server_is_dumped_and_loaded_over_tls(
     server: RunningServer, trusted: Path
 ) -> None:
     options = f"{STRICT[server.kind]}{trusted}"
-    member = only_member(source_of(server, NAMED, options))
+    member = only_member(source_of(address(server, options)))
     try:
-        loader = loader_of(server, options, "copy")
+        loader = loader_of(address(server, options).replace("/shop", "/copy"))
         load(loader, member)
         assert set(loader.tables().values()) == {2}
         assert loader.tables() == facts(member).tables
@@ -122,13 +95,13 @@ def test_a_trusted_server_is_dumped_and_loaded_over_tls(
 
 
 def test_encryption_without_proof_is_there_for_who_asks_for_it(server: RunningServer) -> None:
-    assert content(only_member(source_of(server, NAMED, LOOSE[server.kind])))
+    assert content(only_member(source_of(address(server, LOOSE[server.kind]))))
 
 
 def test_a_server_of_another_authority_is_refused_in_one_line(
     server: RunningServer, untrusted: Path
 ) -> None:
-    source = source_of(server, NAMED, f"{STRICT[server.kind]}{untrusted}")
+    source = source_of(address(server, f"{STRICT[server.kind]}{untrusted}"))
     error = failure_of(lambda: only_member(source))
     assert "certificate" in str(error)
     assert "\n" not in str(error)
@@ -138,7 +111,7 @@ def test_a_server_of_another_authority_is_refused_in_one_line(
 def test_a_server_of_another_name_is_refused_in_one_line(
     server: RunningServer, trusted: Path
 ) -> None:
-    source = source_of(server, "localhost", f"{STRICT[server.kind]}{trusted}")
+    source = source_of(address(server, f"{STRICT[server.kind]}{trusted}", "localhost"))
     error = failure_of(lambda: only_member(source))
     assert "server certificate" in str(error)
     assert "\n" not in str(error)
@@ -146,7 +119,7 @@ def test_a_server_of_another_name_is_refused_in_one_line(
 
 
 def test_an_authority_that_is_not_there_is_said_to_be_missing(server: RunningServer) -> None:
-    source = source_of(server, NAMED, f"{STRICT[server.kind]}/nowhere/authority.pem")
+    source = source_of(address(server, f"{STRICT[server.kind]}/nowhere/authority.pem"))
     assert "the certificate of the authority" in failure_of(lambda: only_member(source)).hint
 
 
@@ -161,5 +134,5 @@ def test_a_server_without_tls_is_refused_where_tls_is_asked_for(
     plain: RunningServer = request.getfixturevalue(kind)
     options = f"{STRICT[kind]}{trusted}" if strict else LOOSE[kind]
     user = "postgres" if kind == "postgresql" else "root"
-    error = failure_of(lambda: only_member(source_of(plain, NAMED, options, user)))
+    error = failure_of(lambda: only_member(source_of(address(plain, options, user=user))))
     assert "Let the server offer TLS" in error.hint
