@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from conftest import Done, Program
+from fakes.instructions import followed
 from fakes.mongodb_stand_ins import PretendedServer
 
 
@@ -126,6 +129,28 @@ def test_a_dump_is_loaded_into_a_database_of_another_name(
     again = run(taken, server, "restore", "--only-db", "--to-url", "mongodb://db.example/copy")
     assert again.code == 1
     assert "is not empty: it has 2 tables" in again.err
+
+
+@pytest.mark.parametrize("compress", ["none", "gzip"])
+def test_the_commands_of_restore_txt_bring_everything_back(
+    taken: Program, server: PretendedServer, tmp_path: Path, compress: str
+) -> None:
+    taken.set(DATABASES__EVENTS__COMPRESS=compress)
+    (tmp_path / "there").mkdir()
+    assert run(taken, server, "run", "--suffix", "again").code == 0
+    (archive,) = taken.backups.glob("*again.zip")
+    for each in (archive, archive.with_name(f"{archive.name}.sha256")):
+        shutil.copy(each, tmp_path / "there")
+    before = server.held
+    server.put(shop__orders=1, other__things=9)
+    done = followed(
+        ZipFile(archive).read("RESTORE.txt").decode(),
+        tmp_path / "there",
+        {"APPLICATION": str(taken.root), "SERVER": "mongodb://db.example/"},
+        environment={"PATH": f"{server.folder}:{os.environ['PATH']}"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert server.held == before
 
 
 def test_several_databases_are_not_put_into_one(program: Program, server: PretendedServer) -> None:

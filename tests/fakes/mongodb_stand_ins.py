@@ -24,6 +24,8 @@ def database(uri):
     assert uri.startswith('mongodb://drill:p%40ss@') or uri.startswith('mongodb://db.example'), uri
     return urlsplit(uri).path.strip('/')
 def configured():
+    if given('--uri'):
+        return database(given('--uri')[0])
     text = open(given('--config')[0]).read()
     return database(json.loads(text.removeprefix('uri: ')))
 """
@@ -36,7 +38,8 @@ os.write(1, b'\x6d\xe2\x99\x81' + json.dumps(content).ljust(80).encode() + b'\xf
 """
 _RESTORE = r"""
 assert configured() == ''
-content = json.loads(sys.stdin.buffer.read()[4:-4])
+archive = given('--archive')[0]
+content = json.loads((open(archive, 'rb') if archive else sys.stdin.buffer).read()[4:-4])
 def renamed(name):
     for source, target in zip(given('--nsFrom'), given('--nsTo'), strict=True):
         pattern = ''.join('(.*?)' if number % 2 else re.escape(part)
