@@ -58,12 +58,15 @@ def test_a_drill_loads_the_dump_into_a_scratch_database_and_drops_it(
     (restoring,) = (each for each in server.seen if each[0] == "mongorestore")
     scratch = restoring[-1].removeprefix("--nsTo=").partition(".")[0]
     assert scratch.startswith("backupd_drill_")
-    assert restoring[2:-1] == [
+    assert restoring[2:] == [
         "--archive",
         "--stopOnError",
         "--nsExclude=admin.*",
         "--nsExclude=config.*",
         "--nsFrom=$db$.$name$",
+        f"--nsTo={scratch}.$db$.$name$",
+        "--nsFrom=$db$.system.buckets.$name$",
+        f"--nsTo={scratch}.system.buckets.$db$.$name$",
     ]
     assert server.seen[-1][:5] == ["mongosh", "--nodb", "--norc", "--quiet", "--file"]
     assert not [each for each in server.seen if "p%40ss" in "".join(each)]
@@ -73,6 +76,8 @@ def test_a_dump_of_a_whole_server_goes_into_one_scratch_database(
     program: Program, server: PretendedServer
 ) -> None:
     server.put(shop__orders=3, admin__system=1, other__orders=9)
+    series = {"shop.system.buckets.heat": 5, **server.held}
+    (server.folder / "state").write_text(json.dumps(series))
     program.set(
         DATABASES__ALL__URL="mongodb://db.example/", DRILL__URL="mongodb://drill:p%40ss@db.example"
     )

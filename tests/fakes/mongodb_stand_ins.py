@@ -41,7 +41,7 @@ assert configured() == ''
 archive = given('--archive')[0]
 content = json.loads((open(archive, 'rb') if archive else sys.stdin.buffer).read()[4:-4])
 def renamed(name):
-    for source, target in zip(given('--nsFrom'), given('--nsTo'), strict=True):
+    for source, target in reversed([*zip(given('--nsFrom'), given('--nsTo'), strict=True)]):
         pattern = ''.join('(.*?)' if number % 2 else re.escape(part)
                           for number, part in enumerate(source.split('$')))
         names = source.split('$')[1::2]

@@ -88,6 +88,9 @@ class MongodbLoader:
             return (
                 *("--nsExclude=admin.*", "--nsExclude=config.*"),
                 *("--nsFrom=$db$.$name$", f"--nsTo={self.trial}.$db$.$name$"),
+                # Of time series, whose buckets have a name of their own; the last rule wins.
+                "--nsFrom=$db$.system.buckets.$name$",
+                f"--nsTo={self.trial}.system.buckets.$db$.$name$",
             )
         if self.dumped and self._place not in {"", self.dumped}:
             return (f"--nsFrom={self.dumped}.$name$", f"--nsTo={self._place}.$name$")

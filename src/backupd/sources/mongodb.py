@@ -78,11 +78,12 @@ class MongodbDatabase:
 def dumped_collections(said: Sequence[str]) -> dict[str, int]:
     """Read from what mongodump says how many documents of which collection it dumped.
 
-    What the server keeps for itself, as users and its version, is not counted.
+    What the server keeps for itself, as users and its version, is not counted. A time series is
+    counted by its buckets.
     """
     matches = filter(None, map(_DONE.search, said))
     return {
-        match["name"]: int(match["rows"])
+        match["name"].replace(".system.buckets.", ".", 1): int(match["rows"])
         for match in matches
         if not match["name"].startswith(_THE_SERVERS_OWN)
     }
