@@ -1,6 +1,5 @@
 """Settings of one database → what dumps it, and what loads its dumps back."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ from backupd.operations.backup import DatabaseSource
 from backupd.ports import Loader, Source
 from backupd.settings.places import Database
 from backupd.settings.rules import Drill
-from backupd.sources.compared import Compared
 from backupd.sources.database_url import (
     DatabaseAccess,
     DatabaseAddress,
@@ -56,24 +54,6 @@ def database_source(name: str, section: Database, root: Path, zone: ZoneInfo) ->
                 lock_timeout=section.timeout or _LOCK_TIMEOUT,
             )
         return made if section.required else Dispensable(made)
-
-    return source
-
-
-def comparing(
-    make: DatabaseSource,
-    known: Mapping[str, Sequence[DatabaseFacts]],
-    max_shrink_percent: int,
-) -> DatabaseSource:
-    """Let dumps be compared with those in earlier archives, of which the newest comes first."""
-
-    def earlier(name: str) -> list[DatabaseFacts]:
-        return [facts for dumps in known.values() for facts in dumps if facts.name == name]
-
-    def source(when: datetime, scratch: Path) -> Source:
-        return Compared(
-            source=make(when, scratch), earlier=earlier, max_shrink_percent=max_shrink_percent
-        )
 
     return source
 

@@ -7,6 +7,7 @@ as partitions and logs of a month each do, come and go, and count as one.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import NamedTuple
 
@@ -61,6 +62,17 @@ def shrunk_tables(
     if fell(total, usual_total):
         found.insert(0, Shrunk("all tables", total, round(usual_total)))
     return found
+
+
+def warned(
+    now: DatabaseFacts, earlier: Sequence[DatabaseFacts], max_shrink_percent: int
+) -> DatabaseFacts:
+    """Add a warning to what is known of a dump, if it has far fewer rows than those before it."""
+    shrunk = shrunk_tables(now, earlier, max_shrink_percent)
+    if not shrunk:
+        return now
+    warning = f"Far fewer rows than in the dumps before it: {named(shrunk)}."
+    return replace(now, warnings=(*now.warnings, warning))
 
 
 def named(shrunk: Sequence[Shrunk]) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
@@ -15,20 +15,21 @@ from backupd.archive.making import Making
 from backupd.catalog import Catalog, Known
 from backupd.channels import Channels
 from backupd.clock import SystemClock
-from backupd.database_wiring import comparing, database_source, sqlite_path
+from backupd.database_wiring import database_source, sqlite_path
 from backupd.errors import DestinationError, UnknownNameError
 from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, condition_of
 from backupd.lock import SetLock
 from backupd.logs import Redactor
-from backupd.model import Backup, Compression, Scope
-from backupd.operations.backup import PREVIOUS, DatabaseSource, TakeBackup
+from backupd.model import Backup, Compression, DatabaseFacts, Scope
+from backupd.operations.backup import PREVIOUS, TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
 from backupd.operations.request import BackupRequest
 from backupd.places import Places
-from backupd.policies import health_limits, retention_policy
+from backupd.policies import retention_policy
 from backupd.ports import Clock, Destination, Observer, Source
 from backupd.retention import make_plan
+from backupd.row_counts import warned
 from backupd.row_log import RowLog
 from backupd.settings import Loaded
 from backupd.settings.places import LocalDestination, S3Destination
@@ -212,7 +213,13 @@ class App:
             zone=self.zone,
             clock=self.clock,
             files=None if request.only_db else self._files(request.exclude),
-            databases=[] if request.only_files else self._databases(wanted),
+            databases=[]
+            if request.only_files
+            else [
+                (name, database_source(name, databases[name], self.root, self.zone))
+                for name in wanted
+            ],
+            looking_back=self._looking_back(),
             delivering=self.deliver(request.only_to),
             scope=request.scope,
             password=_plain(self.settings.archive_password),
@@ -222,13 +229,15 @@ class App:
             bytes_expected=int(last.facts.get("bytes", 0)) if last else 0,
         )
 
-    def _databases(self, wanted: Sequence[str]) -> list[tuple[str, DatabaseSource]]:
-        known, limits = RowLog(self.history).databases(), health_limits(self.settings)
-        sources = []
-        for name in wanted:
-            made = database_source(name, self.settings.databases[name], self.root, self.zone)
-            sources.append((name, comparing(made, known, limits.max_shrink_percent)))
-        return sources
+    def _looking_back(self) -> Callable[[DatabaseFacts], DatabaseFacts]:
+        """Make what compares a dump with those in earlier archives."""
+        known = [each for dumps in RowLog(self.history).databases().values() for each in dumps]
+        percent = self.settings.monitor.max_shrink_percent
+
+        def looking_back(facts: DatabaseFacts) -> DatabaseFacts:
+            return warned(facts, [each for each in known if each.name == facts.name], percent)
+
+        return looking_back
 
     def sqlite_path(self, name: str) -> Path | None:
         """Tell where a database's file is; None if it is not SQLite."""
