@@ -1,11 +1,12 @@
 """How many rows the databases of the last archives had, as a part of the history."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from backupd.history import History
 from backupd.model import DatabaseFacts
+from backupd.row_counts import warned
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS row_counts (key TEXT PRIMARY KEY, databases TEXT NOT NULL) STRICT
@@ -40,6 +41,16 @@ class RowLog:
             database.execute(_SCHEMA)
             rows = database.execute("SELECT * FROM row_counts ORDER BY rowid DESC").fetchall()
         return {row["key"]: tuple(map(_facts, json.loads(row["databases"]))) for row in rows}
+
+    def looking_back(self, max_shrink_percent: int) -> Callable[[DatabaseFacts], DatabaseFacts]:
+        """Make what compares a new dump with those noted by now, and adds to its warnings."""
+        known = [each for dumps in self.databases().values() for each in dumps]
+
+        def looked_at(facts: DatabaseFacts) -> DatabaseFacts:
+            earlier = [each for each in known if each.name == facts.name]
+            return warned(facts, earlier, max_shrink_percent)
+
+        return looked_at
 
 
 def _facts(values: dict[str, object]) -> DatabaseFacts:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
@@ -20,7 +20,7 @@ from backupd.errors import DestinationError, UnknownNameError
 from backupd.history import ArchiveRecord, CopyRecord, History, ProofRecord, condition_of
 from backupd.lock import SetLock
 from backupd.logs import Redactor
-from backupd.model import Backup, Compression, DatabaseFacts, Scope
+from backupd.model import Backup, Compression, Scope
 from backupd.operations.backup import PREVIOUS, TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
@@ -29,7 +29,6 @@ from backupd.places import Places
 from backupd.policies import retention_policy
 from backupd.ports import Clock, Destination, Observer, Source
 from backupd.retention import make_plan
-from backupd.row_counts import warned
 from backupd.row_log import RowLog
 from backupd.settings import Loaded
 from backupd.settings.places import LocalDestination, S3Destination
@@ -219,7 +218,9 @@ class App:
                 (name, database_source(name, databases[name], self.root, self.zone))
                 for name in wanted
             ],
-            looking_back=self._looking_back(),
+            looking_back=RowLog(self.history).looking_back(
+                self.settings.monitor.max_shrink_percent
+            ),
             delivering=self.deliver(request.only_to),
             scope=request.scope,
             password=_plain(self.settings.archive_password),
@@ -228,16 +229,6 @@ class App:
             suffix=request.suffix,
             bytes_expected=int(last.facts.get("bytes", 0)) if last else 0,
         )
-
-    def _looking_back(self) -> Callable[[DatabaseFacts], DatabaseFacts]:
-        """Make what compares a dump with those in earlier archives."""
-        known = [each for dumps in RowLog(self.history).databases().values() for each in dumps]
-        percent = self.settings.monitor.max_shrink_percent
-
-        def looking_back(facts: DatabaseFacts) -> DatabaseFacts:
-            return warned(facts, [each for each in known if each.name == facts.name], percent)
-
-        return looking_back
 
     def sqlite_path(self, name: str) -> Path | None:
         """Tell where a database's file is; None if it is not SQLite."""
