@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backupd.examine import examine
 from backupd.health import Check, Health, Limits, Observed
-from backupd.model import Backup, Condition, Scope
+from backupd.model import Backup, Condition, DatabaseFacts, Scope
 
 NOW = datetime(2025, 11, 8, 3, 0, tzinfo=UTC)
 MB = 1_000_000
@@ -123,6 +123,40 @@ def test_a_shrunk_dump_is_found_in_an_archive_that_did_not_shrink() -> None:
     )
 
 
+def rows(**tables: int) -> tuple[DatabaseFacts, ...]:
+    return (DatabaseFacts(name="main", kind="sqlite", tables=tables),)
+
+
+def test_a_table_that_lost_its_rows_is_found_in_a_dump_that_did_not_shrink() -> None:
+    held = nightly(3)
+    known = {each.key: rows(orders=5000, users=9000) for each in held}
+    known[held[0].key] = rows(orders=12, users=9000)
+    assert only_message(seen(held, databases=known)) == (
+        "The newest dump of the database 'main' has far fewer rows than the ones before it: "
+        "orders 12 (5,000 before)."
+    )
+
+
+def test_rows_are_compared_with_those_of_good_full_backups_only() -> None:
+    held = [
+        backup(2),
+        backup(3, scope=Scope.ONLY_DB),
+        backup(4, condition=Condition.DAMAGED),
+        backup(26),
+    ]
+    counts = (700, 1, 2, 800)
+    known = {each.key: rows(orders=n) for each, n in zip(held, counts, strict=True)}
+    assert found(seen(held, databases=known)) == [Check.DAMAGED]
+    known[held[0].key] = rows(orders=300)
+    assert found(seen(held, databases=known)) == [Check.ROWS_SHRUNK, Check.DAMAGED]
+
+
+def test_where_no_rows_are_known_nothing_is_said() -> None:
+    held = nightly(3)
+    assert found(seen(held, databases={held[0].key: rows(orders=0)})) == []
+    assert found(seen(held, databases={held[1].key: rows(orders=900)})) == []
+
+
 def test_a_database_that_is_not_backed_up_any_more_is_no_finding() -> None:
     held = nightly(5)
     sizes = {each.key: {"shop": 20 * MB, "old": 5 * MB} for each in held}
@@ -192,6 +226,7 @@ def test_everything_that_is_wrong_is_found_at_once() -> None:
     observed = seen(
         held,
         dump_sizes=sizes,
+        databases={each.key: rows(users=each.size) for each in held},
         delivered=30,
         free_bytes=1,
         clock_ahead=timedelta(hours=1),

@@ -12,6 +12,7 @@ from backupd.operations.survey import Surveyed, survey
 from backupd.policies import health_limits, retention_policy
 from backupd.ports import Destination, Gauged
 from backupd.records import MISSED
+from backupd.row_log import RowLog
 from backupd.wiring import App
 
 
@@ -96,6 +97,7 @@ def _own(app: App, destination: Destination) -> Watched:
         spooled=tuple(name for name in spooled if name not in copies),
         delivered=len(copies),
         missed_runs=_missed_backups(app),
+        databases=RowLog(app.history).databases(),
         dump_sizes={key: each.dumps for key, each in app.history.archives().items()},
     )
 

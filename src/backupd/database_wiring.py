@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from backupd.errors import UnknownNameError
+from backupd.errors import RefusedError, UnknownNameError
+from backupd.model import DatabaseFacts
 from backupd.ports import Loader, Source
 from backupd.settings.places import Database
 from backupd.settings.rules import Drill
@@ -120,13 +121,15 @@ def server_source(
     )
 
 
-def database_loader(name: str, section: Database | None, to_url: str = "") -> Loader:
-    """Make what loads the dump called `name`: back where it came from, or into `to_url`.
+def database_loader(facts: DatabaseFacts, section: Database | None, to_url: str = "") -> Loader:
+    """Make what loads a dump: back where it came from, or into `to_url`.
 
     Raises:
         UnknownNameError: there is no telling where to, or it is a SQLite database.
+        RefusedError: it has several databases, and `to_url` names one.
         ValueError: `to_url` is no address; the message says what is allowed.
     """
+    name = facts.name
     if section is not None and kind_of(section.url.get_secret_value()) == "sqlite":
         raise UnknownNameError(
             f"'{name}' is a SQLite database: its dump is a file.",
@@ -144,18 +147,37 @@ def database_loader(name: str, section: Database | None, to_url: str = "") -> Lo
         if to_url:
             access = DatabaseAccess(address=_beside(parse_database_url(to_url), access.address))
     database = access.address.database or unquote(name.partition(".")[2])
-    return _loader(name, replace(access, address=replace(access.address, database=database)))
+    access = replace(access, address=replace(access.address, database=database))
+    return _loader(name, access, dumped=_only_database(facts, database))
+
+
+def _only_database(facts: DatabaseFacts, target: str) -> str:
+    """Name the database in a dump of MongoDB, which holds the names; "" if there are several."""
+    if facts.kind != "mongodb":
+        return ""
+    databases = sorted({collection.partition(".")[0] for collection in facts.tables})
+    if target and len(databases) > 1:
+        raise RefusedError(
+            f"The dump '{facts.name}' has several databases: {', '.join(databases)}.",
+            hint="Leave the database out of --to-url: each goes back under its own name.",
+        )
+    return databases[0] if len(databases) == 1 else ""
 
 
 def _beside(address: DatabaseAddress, known: DatabaseAddress) -> DatabaseAddress:
-    """Fill in what an address leaves out from one that is set: its database, and the password.
+    """Fill in what an address leaves out from one that is set: database, password, TLS options.
 
-    The password is told to the same server and as the same user only.
+    The password is told to the same server and as the same user only, and as safely.
     """
-    database = address.database or known.database
+    filled = replace(address, database=address.database or known.database)
     places = [(each.host, each.port, each.socket, each.user) for each in (address, known)]
-    password = address.password or (known.password if places[0] == places[1] else "")
-    return replace(address, database=database, password=password)
+    if places[0] != places[1]:
+        return filled
+    return replace(
+        filled,
+        password=address.password or known.password,
+        options=address.options or known.options,
+    )
 
 
 def drill_loader(section: Drill) -> Loader | None:
@@ -183,7 +205,7 @@ def _address(url: SecretStr, password: SecretStr | None) -> DatabaseAddress:
     return replace(address, password=password.get_secret_value())
 
 
-def _loader(name: str, access: DatabaseAccess) -> Loader:
+def _loader(name: str, access: DatabaseAccess, *, dumped: str = "") -> Loader:
     address = access.address
     if address.kind == "postgresql":
         from backupd.loaders.postgres import PostgresLoader  # noqa: PLC0415
@@ -195,7 +217,7 @@ def _loader(name: str, access: DatabaseAccess) -> Loader:
         from backupd.loaders.mongodb import MongodbLoader  # noqa: PLC0415
         from backupd.sources.mongodb_server import MongodbServer  # noqa: PLC0415
 
-        return MongodbLoader(name=name, server=MongodbServer(access=access))
+        return MongodbLoader(name=name, server=MongodbServer(access=access), dumped=dumped)
     from backupd.loaders.mysql import MysqlLoader  # noqa: PLC0415
     from backupd.sources.mysql_server import MysqlServer  # noqa: PLC0415
 

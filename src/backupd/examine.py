@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from backupd.health import Check, Finding, Health, Limits, Observed
-from backupd.model import Backup, Condition, Scope
+from backupd.model import Backup, Condition, DatabaseFacts, Scope
+from backupd.row_counts import named, shrunk_tables
 from backupd.words import age, few, plural, size
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -30,6 +31,7 @@ def examine(seen: Observed, limits: Limits, now: datetime) -> Health:
             *_total_size(ordered, limits),
             *_shrunk(line, limits),
             *_databases_shrunk(line, seen.dump_sizes, limits),
+            *_rows_shrunk(line, seen.databases, limits),
             *_damaged(ordered),
             *_verified(ordered, limits, now),
             *_future(ordered, now),
@@ -127,6 +129,22 @@ def _databases_shrunk(
                 f"ones before it have {size(round(usual))}.",
                 hint="Look whether tables or rows are gone, or another database is dumped: "
                 f"BACKUP_DATABASES__{database.upper()}__URL.",
+            )
+
+
+def _rows_shrunk(
+    line: Sequence[Backup], databases: Mapping[str, Sequence[DatabaseFacts]], limits: Limits
+) -> Iterator[Finding]:
+    newest, *earlier = [databases.get(backup.key, ()) for backup in line] or [()]
+    for facts in sorted(newest, key=lambda each: each.name):
+        before = [each for dumps in earlier for each in dumps if each.name == facts.name]
+        if shrunk := shrunk_tables(facts, before, limits.max_shrink_percent):
+            yield Finding(
+                check=Check.ROWS_SHRUNK,
+                message=f"The newest dump of the database '{facts.name}' has far fewer rows than "
+                f"the ones before it: {named(shrunk)}.",
+                hint="Find out who deleted them before older backups are gone. If it is meant, it "
+                "is no finding any more after a few backups.",
             )
 
 

@@ -1,11 +1,11 @@
 """What is seen of a destination, when it counts as healthy, and what may be found wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from backupd.model import Backup, Outcome
+from backupd.model import Backup, DatabaseFacts, Outcome
 
 
 class Check(StrEnum):
@@ -17,6 +17,7 @@ class Check(StrEnum):
     TOTAL_SIZE = "total-size"
     SHRUNK = "shrunk"
     DATABASE_SHRUNK = "database-shrunk"
+    ROWS_SHRUNK = "rows-shrunk"
     FREE_SPACE = "free-space"
     DAMAGED = "damaged"
     VERIFIED = "verified"
@@ -60,6 +61,8 @@ class Observed:
     hint: str = ""
     dump_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Bytes of every database's dump, by the backup's key, where they are known."""
+    databases: Mapping[str, Sequence[DatabaseFacts]] = field(default_factory=dict)
+    """How many rows every database had, by the backup's key, where it is known."""
     delivered: int = 0
     """Backups that were ever delivered, as far as the history tells."""
     free_bytes: int | None = None

@@ -49,7 +49,7 @@ class History:
 
     def record_run(self, run: Run) -> None:
         """Note an operation that ended; of each operation the last 5000 runs are kept."""
-        with self._open() as database:
+        with self.opened() as database:
             database.execute(
                 "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -72,13 +72,13 @@ class History:
         """Give the last runs, the newest first."""
         where = "" if operation is None else "WHERE operation = ?"
         query = f"SELECT * FROM runs {where} ORDER BY started_at DESC, rowid DESC LIMIT ?"  # noqa: S608
-        with self._open() as database:
+        with self.opened() as database:
             rows = database.execute(query, (*([operation] if operation else []), limit)).fetchall()
         return [_run(row) for row in rows]
 
     def last_noted(self) -> Run | None:
         """Give the run that was noted last, whatever the clock said then."""
-        with self._open() as database:
+        with self.opened() as database:
             row = database.execute("SELECT * FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
         return _run(row) if row else None
 
@@ -88,13 +88,13 @@ class History:
             "SELECT * FROM runs WHERE operation = ? AND outcome = ? "
             "ORDER BY started_at DESC, rowid DESC LIMIT 1"
         )
-        with self._open() as database:
+        with self.opened() as database:
             row = database.execute(query, (operation, Outcome.SUCCEEDED)).fetchone()
         return _run(row) if row else None
 
     def record_copy(self, copy: CopyRecord) -> None:
         """Note that a destination confirmed to hold an archive."""
-        with self._open() as database:
+        with self.opened() as database:
             database.execute(
                 "INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -109,7 +109,7 @@ class History:
 
     def copies(self, destination: str) -> dict[str, CopyRecord]:
         """Give what is known of the archives at a destination, by key."""
-        with self._open() as database:
+        with self.opened() as database:
             rows = database.execute(
                 "SELECT * FROM copies WHERE destination = ?", (destination,)
             ).fetchall()
@@ -120,7 +120,7 @@ class History:
 
     def record_archive(self, archive: ArchiveRecord) -> None:
         """Note what is known of an archive that was just built."""
-        with self._open() as database:
+        with self.opened() as database:
             database.execute(
                 "INSERT OR REPLACE INTO archives VALUES (?, ?, ?)",
                 (archive.key, archive.encrypted, json.dumps(dict(archive.dumps))),
@@ -128,7 +128,7 @@ class History:
 
     def archives(self) -> dict[str, ArchiveRecord]:
         """Give what is known of the archives that were built here, by key."""
-        with self._open() as database:
+        with self.opened() as database:
             rows = database.execute("SELECT * FROM archives").fetchall()
         return {
             row["key"]: ArchiveRecord(
@@ -139,7 +139,7 @@ class History:
 
     def record_proof(self, proof: ProofRecord) -> None:
         """Note how a backup was found to be."""
-        with self._open() as database:
+        with self.opened() as database:
             database.execute(
                 "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -159,7 +159,7 @@ class History:
 
         What they say of the backup, `condition_of` tells.
         """
-        with self._open() as database:
+        with self.opened() as database:
             rows = database.execute(
                 "SELECT * FROM proofs WHERE destination = ? ORDER BY at DESC", (destination,)
             ).fetchall()
@@ -171,7 +171,7 @@ class History:
 
     def record_sighting(self, sighting: Sighting) -> None:
         """Note what a destination holds now."""
-        with self._open() as database:
+        with self.opened() as database:
             database.execute(
                 "INSERT OR REPLACE INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -187,12 +187,13 @@ class History:
 
     def sightings(self) -> dict[str, Sighting]:
         """Give what was last seen of every destination, by name."""
-        with self._open() as database:
+        with self.opened() as database:
             rows = database.execute("SELECT * FROM sightings").fetchall()
         return {row["destination"]: _sighting(row) for row in rows}
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        """Open the record; what is done with it is kept as a whole or not at all."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.touch(mode=0o600)

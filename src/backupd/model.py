@@ -85,7 +85,9 @@ class DatabaseFacts:
     version: str = ""
     """The server's, or the library's."""
     warnings: tuple[str, ...] = ()
-    """Sentences on what the dump cannot promise."""
+    """Sentences on what the dump cannot promise, and in a report, on what is odd about it."""
+    left_out: tuple[str, ...] = ()
+    """Tables whose rows are not in the dump, because the settings say so."""
     path: str = ""
     """Its dump's, in the archive."""
     state: str = ""

@@ -135,7 +135,7 @@ def load_dumps(
 
     def loader_for(facts: DatabaseFacts) -> Loader:
         section = sections.get(facts.name.partition(".")[0])
-        return database_loader(facts.name, section, to_url)
+        return database_loader(facts, section, to_url)
 
     operation = LoadDumps(
         copies=copies,

@@ -29,6 +29,7 @@ from backupd.policies import retention_policy
 from backupd.ports import Clock, Destination, Observer, Source
 from backupd.records import ArchiveRecord, CopyRecord, ProofRecord, condition_of
 from backupd.retention import make_plan
+from backupd.row_log import RowLog
 from backupd.settings import Loaded
 from backupd.settings.places import LocalDestination, S3Destination
 from backupd.settings.schema import Destination as DestinationSettings
@@ -220,6 +221,9 @@ class App:
                 (name, database_source(name, databases[name], self.root, self.zone))
                 for name in wanted
             ],
+            looking_back=RowLog(self.history).looking_back(
+                self.settings.monitor.max_shrink_percent
+            ),
             delivering=self.deliver(request.only_to),
             scope=request.scope,
             password=_plain(self.settings.archive_password),

@@ -54,6 +54,26 @@ def test_the_size_of_each_dump_is_remembered(program: Program) -> None:
     assert archive.dumps == {"main": (program.root / "main.sqlite").stat().st_size}
 
 
+def test_a_table_that_lost_its_rows_is_said_by_the_run_and_by_monitor(program: Program) -> None:
+    program.set(DATABASES__MAIN__URL="sqlite:///main.sqlite")
+    with sqlite3.connect(program.root / "main.sqlite") as database:
+        database.execute("CREATE TABLE bookings (price)")
+        database.executemany("INSERT INTO bookings VALUES (?)", [(n,) for n in range(5000)])
+        database.execute("CREATE TABLE guests AS SELECT * FROM bookings")
+    assert "Warning" not in program("run").err
+    with database:
+        database.execute("DELETE FROM bookings WHERE price > 2")
+    database.close()
+    done = program("run")
+    assert done.code == 0
+    lost = "bookings 3 (5,000 before)"
+    assert f"database main: Far fewer rows than in the dumps before it: {lost}." in done.err
+    (here,) = json.loads(program("monitor", "--json").out)["destinations"]
+    (finding,) = here["findings"]
+    assert finding["check"] == "rows-shrunk"
+    assert lost in finding["message"]
+
+
 @pytest.fixture
 def diagnoses(program: Program) -> dict[str, dict[str, str]]:
     program("run")

@@ -21,12 +21,12 @@ from backupd.daemon.scheduler import Scheduler
 from backupd.daemon.state import DaemonState
 from backupd.daemon.systemd import Systemd
 from backupd.errors import BackupdError
-from backupd.history import Run
 from backupd.model import Outcome
 from backupd.observers.group import ObserverGroup
 from backupd.observers.log import log_event
 from backupd.observers.record import Recorder
 from backupd.ports import Observer
+from backupd.records import Run
 from backupd.wiring import App
 from fakes.bench import Bench
 from fakes.mail_server import Mailbox, MailHouse

@@ -83,6 +83,9 @@ def test_an_at_sign_in_a_password_is_understood_as_long_as_it_can_be() -> None:
         ("mysql://u:%ff@db.example/shop", "percent-encoded characters of UTF-8"),
         ("mysql://h/shop?tls=yes", "an address with the options connect_timeout, socket, ssl-ca"),
         ("mysql://h/shop?socket", r"options as \?name=value"),
+        ("postgresql://h/shop?sslrootcert=/ca", "an authority together with sslmode=verify-full"),
+        ("postgresql://h/shop?sslrootcert=/ca&sslmode=prefer", "together with sslmode=verify-full"),
+        ("mysql://h/shop?ssl-ca=/ca", "an authority together with ssl-mode=verify-identity"),
         ("postgresql://h/shop?sslmode=yes", "a mode of TLS from allow, disable, prefer"),
     ],
 )

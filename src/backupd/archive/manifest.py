@@ -93,7 +93,8 @@ def parse_manifest(lines: Iterable[bytes]) -> Manifest:
 
 def database_facts(values: dict[str, Any]) -> DatabaseFacts:
     """Read what the manifest says of one database."""
-    return DatabaseFacts(**{**values, "warnings": tuple(values.get("warnings", ()))})
+    listed = {name: tuple(each) for name, each in values.items() if isinstance(each, list)}
+    return DatabaseFacts(**{**values, **listed})
 
 
 def _entry(values: dict[str, Any]) -> ManifestEntry:

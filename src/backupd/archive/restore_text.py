@@ -24,6 +24,7 @@ class _Words:
     sealed: str
     application: str
     databases: str
+    servers: str
     end: str
 
 
@@ -50,6 +51,10 @@ Do this as root if the files belong to other users than yourself.""",
    restored/.backupd/manifest.json has the SHA-256, size, mode, owner and time of every member.
    Files that lay outside the application's directory are in it under their whole path.""",
     databases="4. Put the databases back; the first line says where each belongs:",
+    servers="""\
+Make databases that are not there (createdb NAME; mysqladmin create NAME). A dump of PostgreSQL that
+is SQL needs an empty one. Its roles (@globals) may be there already: that they are said to be does
+no harm.""",
     end="""\
 Then start the application, and look whether it works. Who runs it must own what it writes to:
 chown -R USER:GROUP, where the owners did not come back.""",
@@ -77,6 +82,10 @@ backupd pour retrouver vos données. À faire en tant que root si les fichiers s
    la date de chaque membre. Les fichiers d'ailleurs que du répertoire de l'application y sont sous
    leur chemin complet.""",
     databases="4. Remettez les bases de données ; la première ligne dit où chacune a sa place :",
+    servers="""\
+Créez les bases qui n'existent pas (createdb NOM ; mysqladmin create NOM). Un dump de PostgreSQL en
+SQL demande une base vide. Ses rôles (@globals) existent peut-être déjà : qu'il le dise ne fait pas
+de mal.""",
     end="""\
 Puis relancez l'application et regardez si elle marche. Celui qui la fait tourner doit posséder ce
 qu'elle écrit : chown -R UTILISATEUR:GROUPE, là où les propriétaires ne sont pas revenus.""",
@@ -101,25 +110,34 @@ DATABASE=/path/of/the/database.sqlite
 rm -f "$DATABASE"-wal "$DATABASE"-shm "$DATABASE"-journal
 cp dumps/{dump} "$DATABASE"
 sqlite3 "$DATABASE" 'PRAGMA integrity_check'"""
+_GLOBALS = "psql --dbname=postgres --file=dumps/{dump}"
+_NAMED = "DATABASE=name-or-address-of-the-database"
+_PSQL = """\
+psql --set=ON_ERROR_STOP=1 --single-transaction \\
+    --dbname="$DATABASE" --file=dumps/{dump}"""
+_PG_RESTORE = """\
+pg_restore --clean --if-exists --exit-on-error --single-transaction \\
+    --dbname="$DATABASE" dumps/{dump}"""
+_MYSQL = """\
+DATABASE=name-of-the-database
+mysql --binary-mode --default-character-set=utf8mb4 "$DATABASE" < dumps/{dump}"""
+_MONGORESTORE = """\
+SERVER='mongodb://user@host/?authSource=admin'
+mongorestore --drop --uri="$SERVER" --archive=dumps/{dump}"""
 _SERVERS = {
-    ("postgresql", "dump"): 'pg_restore --clean --if-exists --dbname="$DATABASE" dumps/{dump}',
-    ("postgresql", "sql"): 'psql --set=ON_ERROR_STOP=1 --dbname="$DATABASE" --file=dumps/{dump}',
-    ("mysql", "sql"): 'mysql "$DATABASE" < dumps/{dump}',
-    ("mysql", "sql.gz"): 'gunzip -c dumps/{dump} | mysql "$DATABASE"',
-    ("mariadb", "sql"): 'mariadb "$DATABASE" < dumps/{dump}',
-    ("mariadb", "sql.gz"): 'gunzip -c dumps/{dump} | mariadb "$DATABASE"',
-    ("mongodb", "archive"): 'mongorestore --drop --uri="$DATABASE" --archive=dumps/{dump}',
-    ("mongodb", "archive.gz"): (
-        'mongorestore --drop --gzip --uri="$DATABASE" --archive=dumps/{dump}'
-    ),
+    ("postgresql", "dump"): f"{_NAMED}\n{_PG_RESTORE}",
+    ("postgresql", "sql"): f"{_NAMED}\n{_PSQL}",
+    ("mysql", "sql"): _MYSQL,
+    ("mariadb", "sql"): _MYSQL.replace("mysql", "mariadb"),
+    ("mongodb", "archive"): _MONGORESTORE,
 }
-_DATABASE = "DATABASE=name-or-address-of-the-database"
 _INDENT = "     "
 _RULE = "-" * 78 + "\nEn français"
 
 
 def restore_text(header: ArchiveHeader, dumps: Sequence[str], *, encrypted: bool) -> str:
     """Write the instructions for one archive; `dumps` are the paths of its database dumps."""
+    roles_first = sorted(dumps, key=lambda dump: not _has_roles(dump))
     lines = _APPLICATION.split("\n")
     application = "\n".join(line for line in lines if dumps or "db-dumps" not in line)
     texts = []
@@ -133,7 +151,8 @@ def restore_text(header: ArchiveHeader, dumps: Sequence[str], *, encrypted: bool
             words.application,
             _commands(application, header),
             *([words.databases] if dumps else []),
-            *(_commands(_command_for(dump), header, dump) for dump in dumps),
+            *([words.servers] if any(map(_is_of_a_server, dumps)) else []),
+            *(_put_back(dump, header) for dump in roles_first),
             words.end,
             *([_RULE] if words is _ENGLISH else []),
         ]
@@ -163,12 +182,31 @@ def _commands(text: str, header: ArchiveHeader, dump: str = "") -> str:
     return indent(filled, _INDENT)
 
 
-def _command_for(dump: str) -> str:
-    """Choose how a dump is put back, by the kind and the ending that its name shows."""
-    name = dump.rpartition("/")[2]
-    if name.endswith(".sqlite"):
+def _is_of_a_server(dump: str) -> bool:
+    return not dump.endswith(".sqlite")
+
+
+def _has_roles(dump: str) -> bool:
+    return ".@globals-" in dump
+
+
+def _put_back(dump: str, header: ArchiveHeader) -> str:
+    """Choose how a dump is put back, by the kind and the ending that its name shows.
+
+    One that is packed is unpacked first, which finds out whether it is whole: at the end of a pipe
+    half of it would have been loaded before.
+    """
+    plain = dump.removesuffix(".gz")
+    text = _commands(_command_for(plain.rpartition("/")[2]), header, plain)
+    return text if plain == dump else _commands("gunzip dumps/{dump}", header, dump) + f"\n{text}"
+
+
+def _command_for(name: str) -> str:
+    if not _is_of_a_server(name):
         return _SQLITE
+    if _has_roles(name):
+        return _GLOBALS
     for (kind, ending), command in _SERVERS.items():
         if name.startswith(f"{kind}-") and name.endswith(f".{ending}"):
-            return f"{_DATABASE}\n{command}"
+            return command
     return "ls -l dumps/{dump}"

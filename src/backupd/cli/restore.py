@@ -133,6 +133,8 @@ def _load(
     if invocation.json:
         print_json({"outcome": report.outcome, **plain(report)})
         return EXIT_CODES[report.outcome]
+    for note in report.notes:
+        click.echo(f"Note: {printable(note)}", err=True)
     for loaded in report.loaded:
         for difference in loaded.differences:
             click.echo(f"{loaded.database}: {printable(difference)}", err=True)

@@ -10,6 +10,7 @@ from backupd.history import History
 from backupd.model import Outcome
 from backupd.records import MISSED, ArchiveRecord, CopyRecord, ProofRecord, Run, Sighting
 from backupd.reports import BackupReport, Copy, DeliveryReport, Proof
+from backupd.row_log import RowLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Recorder:
             self.history.record_archive(
                 ArchiveRecord(key=archive.name, encrypted=archive.encrypted, dumps=dumps)
             )
+            RowLog(self.history).record(archive.name, archive.databases)
         elif isinstance(report, MonitorReport):
             for health in report.healths:
                 if health.set_name == event.set_name:

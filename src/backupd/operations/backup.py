@@ -20,7 +20,7 @@ from backupd.events import (
     Progressed,
     SelectionStarted,
 )
-from backupd.model import Archive, ArchiveHeader, Member, Omission, Scope
+from backupd.model import Archive, ArchiveHeader, DatabaseFacts, Member, Omission, Scope
 from backupd.naming import archive_name
 from backupd.operations.deliver import Deliver
 from backupd.ports import Clock, Observer, Source
@@ -32,6 +32,10 @@ _SCRATCH = "scratch"
 
 DatabaseSource = Callable[[datetime, Path], Source]
 """Makes a database's source for a run: its moment, and a scratch directory to copy into."""
+
+
+def _as_it_is(facts: DatabaseFacts) -> DatabaseFacts:
+    return facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,8 @@ class TakeBackup:
     password: str | None = None
     making: Making = field(default_factory=Making)
     """How the archive is made, and from which one unchanged members are carried over."""
+    looking_back: Callable[[DatabaseFacts], DatabaseFacts] = _as_it_is
+    """Compares a dump with those before it, and adds to its warnings."""
     keeps_last: bool = False
     """Whether the archive stays in the spool for the next one to carry members over from."""
     suffix: str = ""
@@ -70,6 +76,7 @@ class TakeBackup:
         started_at = self.clock.now()
         with self._spool(observe) as scratch:
             archive = self._build(observe, started_at, scratch)
+        archive = replace(archive, databases=tuple(map(self.looking_back, archive.databases)))
         observe(ArchiveBuilt(archive=archive))
         if self.keeps_last and self.scope is Scope.FULL:
             _keep(archive.path, self.spool / PREVIOUS)

@@ -1,11 +1,11 @@
 """Load database dumps from a backup back into the servers that they came from."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from backupd.archive.reader import OpenArchive, StoredMember
 from backupd.archive.view import ObjectView
-from backupd.errors import RefusedError
+from backupd.errors import BackupdError, DamagedError, DestinationError, LoadError, RefusedError
 from backupd.model import DatabaseFacts, MemberKind, Outcome
 from backupd.operations.databases import dump_of
 from backupd.operations.restore import restoring
@@ -14,6 +14,8 @@ from backupd.ports import Loader, Observer, Progress
 
 LoaderFor = Callable[[DatabaseFacts], Loader]
 """Finds the database that a dump belongs to; raises UnknownNameError if there is none."""
+Put = Callable[[str, Iterable[bytes]], None]
+"""A loader's `load` or `replace`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ class LoadDumps:
     """Pipes each dump from the archive into its database, without a file in between.
 
     Nothing is loaded unless every database can take its dump: it must be empty, or `overwrite`. A
-    dump for an engine that cannot take it back is read and checked once before.
+    dump for an engine that cannot take it back is read and checked once before. What one copy of
+    the backup cannot give comes from the next.
     """
 
     copies: tuple[ObjectView, ...]
@@ -65,8 +68,8 @@ class LoadDumps:
 
         Raises:
             RefusedError: a database is not empty, or there is no such dump; nothing was loaded.
-            LoadError: a dump could not be loaded; those before it are.
-            DamagedError, DestinationError: as the archive and the destination say.
+            LoadError: a dump could not be loaded, or no copy has it whole; those before it are.
+            DamagedError, DestinationError: no copy can be opened; nothing was loaded.
         """
         copies = Copies(self.copies, self.reading)
         archive = copies.open_next()
@@ -75,13 +78,10 @@ class LoadDumps:
             for _, _, loader in chosen:
                 _refuse_unless_empty(loader)
         on_progress = restoring(observe, sum(member.entry.size for _, member, _ in chosen))
-        loaded = []
+        loading = _Loading(copies, archive, on_progress)
+        loaded = list[LoadedDump]()
         for facts, member, loader in chosen:
-            if not loader.all_or_nothing:
-                for _ in _content(archive, member):
-                    pass  # it raises if a byte is not as it was written
-            put = loader.replace if self.overwrite else loader.load
-            put(member.entry.path, _counted(_content(archive, member), on_progress))
+            loading.load(member, loader, loader.replace if self.overwrite else loader.load)
             loaded.append(_looked_at(facts, member, loader))
         return LoadReport(key=self.copies[0].key, loaded=tuple(loaded), notes=tuple(copies.notes))
 
@@ -107,6 +107,58 @@ class LoadDumps:
         return not self.databases or any(_is(name, asked) for asked in self.databases)
 
 
+@dataclass(slots=True)
+class _Loading:
+    """Loads dumps from one copy of the backup, and from the next where that one fails."""
+
+    copies: Copies
+    archive: OpenArchive
+    on_progress: Progress
+    loaded: list[str] = field(default_factory=list)
+
+    def load(self, member: StoredMember, loader: Loader, put: Put) -> None:
+        """Load one dump; what an engine cannot take back, a dump from another copy replaces."""
+        path, begun = member.entry.path, False
+        while True:
+            try:
+                if not loader.all_or_nothing:
+                    for _ in self._content(member):
+                        pass  # it raises if a byte is not as it was written
+                begun = True
+                put(path, _counted(self._content(member), self.on_progress))
+            except (DamagedError, DestinationError) as error:
+                self._turn_to_the_next_copy(error, self._state(loader, begun))
+                put = loader.replace if begun and not loader.all_or_nothing else put
+            else:
+                self.loaded.append(loader.name)
+                return
+
+    def _content(self, member: StoredMember) -> Iterator[bytes]:
+        """Give a dump from the copy at hand, where it is the same by the manifest."""
+        for each in self.archive.members:
+            if each.entry == member.entry:
+                record = each.record
+                raw = self.archive.view.stream(record.offset, record.end - record.offset)
+                return self.archive.content(each, raw)
+        raise DamagedError(f"Another copy of the backup has another {member.entry.path}.")
+
+    def _turn_to_the_next_copy(self, error: BackupdError, state: str) -> None:
+        self.copies.notes.append(f"A copy was given up: {error}")
+        try:
+            self.archive = self.copies.open_next()
+        except (DamagedError, DestinationError):
+            raise LoadError(f"{error} {state}", hint=error.hint) from error
+
+    def _state(self, loader: Loader, begun: bool) -> str:  # noqa: FBT001  (it is a fact)
+        """Say how the databases are left if no copy is whole."""
+        name = f"The database '{loader.name}'"
+        left = f"{name} is half loaded: load it again with --overwrite."
+        if loader.all_or_nothing or not begun:
+            left = f"{name} is as it was before."
+        before = f" Loaded before it: {', '.join(self.loaded)}." if self.loaded else ""
+        return f"No other copy is left to try. {left}{before}"
+
+
 def differences(facts: DatabaseFacts, found: dict[str, int]) -> Iterator[str]:
     """Say how a database differs from what was known when it was dumped.
 
@@ -130,16 +182,16 @@ def _refuse_unless_empty(loader: Loader) -> None:
         )
 
 
-def _content(archive: OpenArchive, member: StoredMember) -> Iterator[bytes]:
-    record = member.record
-    raw = archive.view.stream(record.offset, record.end - record.offset)
-    yield from archive.content(member, raw)
-
-
 def _counted(chunks: Iterator[bytes], on_progress: Progress) -> Iterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-        on_progress(len(chunk))
+    done = 0
+    try:
+        for chunk in chunks:
+            yield chunk
+            done += len(chunk)
+            on_progress(len(chunk))
+    except (DamagedError, DestinationError):
+        on_progress(-done)  # it begins again, with another copy
+        raise
 
 
 def _looked_at(facts: DatabaseFacts, member: StoredMember, loader: Loader) -> LoadedDump:

@@ -9,7 +9,7 @@ from backupd.catalog import Catalog
 from backupd.errors import DestinationError
 from backupd.examine import examine
 from backupd.health import Health, Limits, MonitorReport, Observed
-from backupd.model import Backup
+from backupd.model import Backup, DatabaseFacts
 from backupd.ports import Clock, Gauges, Observer
 
 _LEFT_OVER = timedelta(days=1)
@@ -31,6 +31,7 @@ class Watched:
     delivered: int = 0
     """Backups that were ever delivered there."""
     dump_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    databases: Mapping[str, Sequence[DatabaseFacts]] = field(default_factory=dict)
     missed_runs: tuple[datetime, ...] = ()
 
 
@@ -71,6 +72,7 @@ def look_at(watched: Watched, now: datetime) -> Observed:
         error=error,
         hint=hint,
         dump_sizes=watched.dump_sizes,
+        databases=watched.databases,
         delivered=watched.delivered,
         free_bytes=gauges.free_bytes,
         clock_ahead=gauges.clock_ahead,

@@ -91,8 +91,7 @@ def _valid_database_url(value: SecretStr) -> SecretStr:
 
 
 def _valid_server_url(value: SecretStr) -> SecretStr:
-    if parse_database_url(value.get_secret_value()).kind == "mongodb":
-        raise ValueError("an address of PostgreSQL, MySQL or MariaDB")
+    parse_database_url(value.get_secret_value())
     return value
 
 

@@ -109,7 +109,7 @@ class Monitor(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=T
     min_free_megabytes: OptionalCount = None
     """So much is free at a local destination. Default: not checked."""
     max_shrink_percent: Percent = 50
-    """The newest backup is not smaller than the median of the last ten by more."""
+    """The newest backup is not smaller, and no dump has fewer rows, than the last ten by more."""
     verified_within_days: OptionalCount = None
     """A backup was verified in so many days. Default: not checked."""
     also: List = ()

@@ -3,6 +3,19 @@
 _ADVICE = (
     (
         (
+            *("certificate verify failed", "self-signed certificate", "self signed certificate"),
+            *("issuer certificate", "certificate has expired", "certificate signed by"),
+            *("server certificate", "certificate file", "private key file", "x509:"),
+            *("tls/ssl error: no such file", "tls/ssl error: permission denied"),
+        ),
+        "Check …__URL: the certificate of the authority, and the host's name in the server's own.",
+    ),
+    (
+        ("does not support ssl", "ssl is required", "ssl was required"),
+        "Let the server offer TLS, or do not ask for it in BACKUP_DATABASES__…__URL.",
+    ),
+    (
+        (
             "password authentication failed",
             "no password supplied",
             "access denied for user",

@@ -25,6 +25,8 @@ _SSL_MODES = {
     "mysql": {"disabled", "preferred", "required", "verify-ca", "verify-identity"},
 }
 _SSL_MODES["mariadb"] = _SSL_MODES["mysql"]
+_UNPROVED = {"", "disable", "allow", "prefer", "disabled", "preferred"}
+"""Modes of TLS in which a connection may be made without it."""
 _URL = re.compile(
     r"(?P<scheme>[^:/]+)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>.*)", re.DOTALL
 )
@@ -158,6 +160,12 @@ def _options(kind: str, query: str) -> dict[str, str]:
     modes = _SSL_MODES.get(kind, set())
     if mode is not None and modes and mode not in modes:
         raise ValueError(f"an address with a mode of TLS from {', '.join(sorted(modes))}")
+    if {"sslrootcert", "ssl-ca"} & set(options) and (mode or "") in _UNPROVED and modes:
+        strict = "sslmode=verify-full" if kind == "postgresql" else "ssl-mode=verify-identity"
+        raise ValueError(
+            f"an address that names an authority together with {strict}, or it is "
+            "not asked when it matters"
+        )
     return options
 
 

@@ -70,6 +70,7 @@ class DumpOccasion:
         exact: bool,
         tables: Mapping[str, int] | None = None,
         warnings: tuple[str, ...] = (),
+        left_out: tuple[str, ...] = (),
     ) -> DatabaseFacts:
         """Say what is known of the database, under the name that its dump has."""
         return DatabaseFacts(
@@ -79,6 +80,7 @@ class DumpOccasion:
             exact=exact,
             version=version,
             warnings=warnings,
+            left_out=left_out,
         )
 
 

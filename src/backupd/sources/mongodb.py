@@ -17,6 +17,7 @@ from backupd.sources.tables import ALL_TABLES, TableSelection
 _SHAPE = DumpShape(
     extension="archive", minimum=50, begins=b"\x6d\xe2\x99\x81", ends=b"\xff\xff\xff\xff"
 )
+_THE_SERVERS_OWN = ("admin.", "config.", "local.")
 _DONE = re.compile(r"done dumping `?(?P<name>.+?)`? \((?P<rows>\d+) documents?\)")
 
 
@@ -57,7 +58,15 @@ class MongodbDatabase:
         said: list[str] = []
         chunks = believable(stream_of(self._command(said)), _SHAPE, self.name)
         yield from compressed(chunks, self.compression)
-        learnt.append(occasion.facts(version="", exact=True, tables=dumped_collections(said)))
+        database = self.server.access.address.database
+        learnt.append(
+            occasion.facts(
+                version="",
+                exact=True,
+                tables=dumped_collections(said),
+                left_out=tuple(f"{database}.{name}" for name in self.selection.exclude),
+            )
+        )
 
     def _command(self, said: list[str]) -> Command:
         purpose = f"dumping the database '{self.server.access.address.database or self.name}'"
@@ -67,6 +76,14 @@ class MongodbDatabase:
 
 
 def dumped_collections(said: Sequence[str]) -> dict[str, int]:
-    """Read from what mongodump says how many documents of which collection it dumped."""
+    """Read from what mongodump says how many documents of which collection it dumped.
+
+    What the server keeps for itself, as users and its version, is not counted. A time series is
+    counted by its buckets.
+    """
     matches = filter(None, map(_DONE.search, said))
-    return {match["name"]: int(match["rows"]) for match in matches}
+    return {
+        match["name"].replace(".system.buckets.", ".", 1): int(match["rows"])
+        for match in matches
+        if not match["name"].startswith(_THE_SERVERS_OWN)
+    }

@@ -69,6 +69,7 @@ class MysqlDatabase:
                 exact=counted is not None,
                 tables=rows if counted is None else counted,
                 warnings=self._warnings(tables, version),
+                left_out=self._left_out(tables),
             )
         )
         chunks = stream_of(self._command(database, tables))
@@ -76,6 +77,14 @@ class MysqlDatabase:
 
     def _kept(self, tables: list[Table]) -> list[Table]:
         return [table for table in tables if table.has_rows and not self.selection.omits(table)]
+
+    def _full(self, tables: list[Table]) -> list[Table]:
+        kept = [] if self.schema_only else self._kept(tables)
+        return [table for table in kept if self.selection.keeps_rows(table)]
+
+    def _left_out(self, tables: list[Table]) -> tuple[str, ...]:
+        full = set(self._full(tables))
+        return tuple(table.key for table in tables if table.has_rows and table not in full)
 
     def examine(self) -> Iterator[Sighting]:
         """Look at everything that a dump needs, and say what there is.
@@ -124,8 +133,7 @@ class MysqlDatabase:
     def _counted(self, tables: list[Table], database: str) -> dict[str, int] | None:
         """Count the rows that will be in the dump; None if that would take too long."""
         kept = self._kept(tables)
-        full = [table for table in kept if self.selection.keeps_rows(table)]
-        full = [] if self.schema_only else full
+        full = self._full(tables)
         if sum(table.size for table in full) > COUNTED_UP_TO:
             return None
         return dict.fromkeys((table.key for table in kept), 0) | self.server.count(database, full)

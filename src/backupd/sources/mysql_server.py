@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backupd.errors import DumpError
+from backupd.sources.advice import advice_on
 from backupd.sources.command import GIVEN_FILE, Command, find_program, output_of
 from backupd.sources.database_url import DatabaseAccess
 from backupd.sources.tables import Table
@@ -16,6 +18,9 @@ _PROGRAMS = {
     "client": ("mariadb", "mysql"),
 }
 _SYSTEM = "'information_schema', 'performance_schema', 'mysql', 'sys'"
+_HOW_SAFE = "SHOW SESSION STATUS LIKE 'Ssl_cipher';\n"
+"""What MariaDB's client must be asked: with `--ssl` it goes on without, if a server has no TLS."""
+_SAFE = {"required", "verify-ca", "verify-identity"}
 _TABLES = """
 SELECT JSON_ARRAY(t.table_name, COALESCE(t.table_rows, 0), COALESCE(t.data_length, 0),
     COALESCE(IF(e.transactions = 'YES', '', t.engine), ''),
@@ -87,7 +92,7 @@ class MysqlServer:
         return {
             "disabled": ("--skip-ssl",),
             "preferred": (),
-            "required": ("--ssl",),
+            "required": ("--ssl",),  # which is only a wish: see _answer
             "verify-ca": ("--ssl", "--ssl-verify-server-cert"),
             "verify-identity": ("--ssl", "--ssl-verify-server-cert"),
         }[mode]
@@ -131,7 +136,15 @@ class MysqlServer:
         use = f"USE {quoted(database)};\n" if database else ""
         # The server may be set to other ways of reading strings and names.
         text = f"SET SESSION sql_mode = '';\n{use}{sql}"
-        return output_of(self.command("client", *plain, purpose=purpose), text).splitlines()
+        must_be_safe = self.access.address.options.get("ssl-mode") in _SAFE
+        command = self.command("client", *plain, purpose=purpose)
+        lines = output_of(command, must_be_safe * _HOW_SAFE + text).splitlines()
+        if must_be_safe and not lines.pop(0).partition("\t")[2]:
+            raise DumpError(
+                "The server offers no TLS, and the address of the database asks for it.",
+                hint=advice_on("SSL is required"),
+            )
+        return lines
 
     def ask(self, database: str, sql: str) -> list[Any]:
         """Send statements whose rows are one JSON value each, and return those."""

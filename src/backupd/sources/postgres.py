@@ -131,16 +131,30 @@ class PostgresDatabase:
                 yield from compressed(chunks, self.compression)
         estimated = {table.key: table.rows for table in self._kept(tables)}
         rows = estimated if counted is None else counted
-        learnt.append(occasion.facts(version=version, exact=counted is not None, tables=rows))
+        learnt.append(
+            occasion.facts(
+                version=version,
+                exact=counted is not None,
+                tables=rows,
+                left_out=self._left_out(tables),
+            )
+        )
 
     def _kept(self, tables: list[Table]) -> list[Table]:
         return [table for table in tables if table.has_rows and not self.selection.omits(table)]
 
+    def _full(self, tables: list[Table]) -> list[Table]:
+        kept = [] if self.schema_only else self._kept(tables)
+        return [table for table in kept if self.selection.keeps_rows(table)]
+
+    def _left_out(self, tables: list[Table]) -> tuple[str, ...]:
+        full = set(self._full(tables))
+        return tuple(table.key for table in tables if table.has_rows and table not in full)
+
     def _counted(self, session: PostgresSession, tables: list[Table]) -> dict[str, int] | None:
         """Count the rows that will be in the dump; None if that would take too long."""
         kept = self._kept(tables)
-        full = [table for table in kept if self.selection.keeps_rows(table)]
-        full = [] if self.schema_only else full
+        full = self._full(tables)
         if sum(table.size for table in full) > COUNTED_UP_TO:
             return None
         return dict.fromkeys((table.key for table in kept), 0) | session.count(full)

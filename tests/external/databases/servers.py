@@ -101,7 +101,7 @@ def _start(
     return server
 
 
-def start_postgresql(folder: Path) -> RunningServer:
+def start_postgresql(folder: Path, **more: object) -> RunningServer:
     """Make a cluster with password logins, and start its server."""
     postgres, initdb = _program("postgres"), _program("initdb")
     if os.geteuid() == 0:
@@ -111,6 +111,7 @@ def start_postgresql(folder: Path) -> RunningServer:
     subprocess.run((*as_user, initdb, *made, "-A", "trust"), check=True, capture_output=True)
     (folder / "data" / "pg_hba.conf").write_text(
         "host all postgres 127.0.0.1/32 trust\nlocal all all scram-sha-256\n"
+        "hostssl all encrypted 127.0.0.1/32 trust\nhost all encrypted 127.0.0.1/32 reject\n"
         "host all all 127.0.0.1/32 scram-sha-256\n"
     )
     port = _free_port()
@@ -120,6 +121,7 @@ def start_postgresql(folder: Path) -> RunningServer:
         "fsync": "off",
         "full_page_writes": "off",
         "max_wal_size": "64MB",
+        **more,
     }
     options = [f"--{name}={value}" for name, value in settings.items()]
     client = ("psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres")
@@ -132,7 +134,7 @@ def start_postgresql(folder: Path) -> RunningServer:
     )
 
 
-def start_mariadb(folder: Path) -> RunningServer:
+def start_mariadb(folder: Path, **more: object) -> RunningServer:
     """Make a data directory, and start its server."""
     mariadbd, install = _program("mariadbd", "mysqld"), _program("mariadb-install-db")
     if os.geteuid() == 0:
@@ -155,8 +157,9 @@ def start_mariadb(folder: Path) -> RunningServer:
         "bind-address": "127.0.0.1",
         "innodb-flush-log-at-trx-commit": 0,
         "skip-name-resolve": "ON",
+        **more,
     }
-    options = [f"--{name}={value}" for name, value in settings.items()]
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     client = ("mariadb", "--no-defaults", "-uroot", "-S", str(folder / "socket"), "-N", "-r")
     return _start(
         folder,

@@ -157,6 +157,7 @@ def test_only_what_is_selected_is_dumped_and_counted(shop: RunningServer, copy: 
     assert facts(member).tables == tables
     assert tables["visits"] == 0
     assert tables["parent"] == 100
+    assert set(facts(member).left_out) == {"everything", ODD, "visits"}
 
 
 def test_only_included_tables_are_dumped(shop: RunningServer, copy: str) -> None:
@@ -170,6 +171,7 @@ def test_a_schema_without_rows_is_dumped_when_asked_for(shop: RunningServer, cop
     member = only_member(source_of(shop.url("shop"), schema_only=True))
     load(loader_of(shop, copy), member)
     assert set(facts(member).tables.values()) == {0}
+    assert set(facts(member).left_out) == set(facts(member).tables)
     assert loader_of(shop, copy).tables()["everything"] == 0
 
 

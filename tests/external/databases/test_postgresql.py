@@ -169,6 +169,11 @@ def test_only_what_is_selected_is_dumped_and_counted(shop: RunningServer, copy: 
         "public.parent": 0,
     }
     assert set(tables) == set(facts(member).tables)
+    assert set(facts(member).left_out) == {
+        '"Odd ""Schema"""."a.b $c \'d\' é\ne"',
+        *(f"public.{name}" for name in ("everything", "parent")),
+        *(f"public.visits_{year}" for year in (2025, 2026)),
+    }
 
 
 def test_a_table_that_is_included_brings_its_partitions(shop: RunningServer, copy: str) -> None:

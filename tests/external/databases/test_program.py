@@ -242,6 +242,23 @@ def test_a_damaged_archive_leaves_the_database_as_it_was(
     assert shop.sql(there, "copy") == "0"
 
 
+def test_a_dump_that_one_copy_cannot_give_comes_from_the_next(
+    ready: Program, shop: RunningServer, copy: str, tmp_path: Path
+) -> None:
+    ready.set(DESTINATIONS__THERE__TYPE="local", DESTINATIONS__THERE__PATH=str(tmp_path / "there"))
+    assert ready("run").code == 0
+    (archive,) = ready.backups.glob("*.zip")
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    archive.unlink()
+    archive.write_bytes(content)
+    done = ready("restore", "--only-db", "--to-url", copy)
+    assert done.code == 0, done.err
+    assert "Note: A copy was given up: " in done.err
+    count = "SELECT count(*), sum(twice) FROM everything;"
+    assert shop.sql(count, "copy") == shop.sql(count, "app")
+
+
 def test_a_database_that_the_backup_does_not_have_is_named(taken: Program) -> None:
     done = taken("restore", "--only-db", "--db", "other")
     assert done.code == 1
