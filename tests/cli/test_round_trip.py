@@ -12,6 +12,7 @@ from conftest import Program
 from fakes.archives import look
 from fakes.bucket import OwnBucket
 from fakes.large_tree import differences, large_odd_tree, restorable
+from fakes.overheard import secret
 
 FILES = 1_500
 
@@ -21,8 +22,8 @@ FILES = 1_500
     "sealing",
     [
         {},
-        {"ARCHIVE_PASSWORD": "päss wörd"},
-        {"ARCHIVE_PASSWORD": "päss wörd", "ENCRYPTION__HIDE_NAMES": "yes"},
+        {"ARCHIVE_PASSWORD": f"päss wörd {secret('archive')}"},
+        {"ARCHIVE_PASSWORD": f"päss wörd {secret('archive')}", "ENCRYPTION__HIDE_NAMES": "yes"},
     ],
     ids=["plain", "encrypted", "names hidden"],
 )

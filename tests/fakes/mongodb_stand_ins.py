@@ -21,7 +21,7 @@ held = json.load(open(state))
 def keep():
     json.dump(held, open(state, 'w'))
 def database(uri):
-    assert uri.startswith('mongodb://drill:p%40ss@') or uri.startswith('mongodb://db.example'), uri
+    assert uri.startswith('mongodb://drill:p%40') or uri.startswith('mongodb://db.example'), uri
     return urlsplit(uri).path.strip('/')
 def configured():
     if given('--uri'):

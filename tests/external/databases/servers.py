@@ -141,14 +141,16 @@ def start_mariadb(folder: Path, **more: object) -> RunningServer:
         shutil.chown(folder, "mysql")
     data = f"--datadir={folder / 'data'}"
     user = ("--user=mysql",) if os.geteuid() == 0 else ()
-    subprocess.run(
+    made = subprocess.run(
         (
             *(install, "--no-defaults", *user, data, "--skip-test-db"),
             "--auth-root-authentication-method=normal",
         ),
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    assert made.returncode == 0, made.stdout + made.stderr
     port = _free_port()
     settings = {
         "port": port,
