@@ -149,6 +149,7 @@ def start_mariadb(folder: Path, **more: object) -> RunningServer:
         check=False,
         capture_output=True,
         text=True,
+        env=os.environ | {"TMPDIR": str(folder)},  # not where others may tidy
     )
     assert made.returncode == 0, made.stdout + made.stderr
     port = _free_port()
@@ -159,6 +160,7 @@ def start_mariadb(folder: Path, **more: object) -> RunningServer:
         "bind-address": "127.0.0.1",
         "innodb-flush-log-at-trx-commit": 0,
         "skip-name-resolve": "ON",
+        "tmpdir": folder,
         **more,
     }
     options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
