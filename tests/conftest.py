@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from backupd.settings.kinds import masked
 from backupd.settings.variables import variable
@@ -15,6 +16,18 @@ from fakes.bucket import OwnBucket
 from fakes.fault_proxy import FaultProxy
 from fakes.moto_server import MotoServer
 from fakes.overheard import MARK, OVERHEARD, PLACES, overhear, secret, shown
+
+
+class EnginesTogether(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Leaves all real engines to one worker: two that start at once get in each other's way."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "external" if nodeid.startswith("tests/external/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> EnginesTogether:
+    """Share out the tests; xdist's own groups do nothing under this pytest."""
+    return EnginesTogether(config, log)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,12 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from external.ceph import PROGRAMS, Ceph
 from fakes.bucket import OwnBucket
 from fakes.fault_proxy import FaultProxy
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave all real engines to one worker: two that start at once get in each other's way."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.xdist_group("external"))
 
 
 @pytest.fixture(scope="session")
