@@ -118,7 +118,7 @@ class Program:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_shows_a_secret() -> Iterator[None]:
+def _nothing_shows_a_secret(tmp_path: Path) -> Iterator[None]:  # noqa: ARG001  (still there)
     """Search all that came out of the test's programs, and the files that they wrote."""
     OVERHEARD.clear()
     PLACES.clear()
