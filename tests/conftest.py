@@ -118,8 +118,8 @@ class Program:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_shows_a_secret(tmp_path: Path) -> Iterator[None]:  # noqa: ARG001  (still there)
-    """Search all that came out of the test's programs, and the files that they wrote."""
+def _nothing_shows_a_secret(tmp_path: Path) -> Iterator[None]:
+    """Search all that came out of the test's programs, and the files while they are there."""
     OVERHEARD.clear()
     PLACES.clear()
     yield
