@@ -64,9 +64,7 @@ def test_without_catch_up_a_restart_runs_nothing_and_says_so(bench: Bench) -> No
     assert len(bench.heard.of(RunsMissed)) == 3
 
 
-def test_a_backup_by_hand_after_downtime_needs_no_catch_up(bench: Bench) -> None:
-    bench.scheduler()
-    bench.clock.wind(hours=1)
+def note_backup_by_hand(bench: Bench, scope: str) -> None:
     app = bench.app()
     app.history.record_run(
         Run(
@@ -75,9 +73,15 @@ def test_a_backup_by_hand_after_downtime_needs_no_catch_up(bench: Bench) -> None
             started_at=app.clock.now(),
             ended_at=app.clock.now(),
             outcome=Outcome.SUCCEEDED,
-            facts={"scope": "full"},
+            facts={"scope": scope},
         )
     )
+
+
+def test_a_backup_by_hand_after_downtime_needs_no_catch_up(bench: Bench) -> None:
+    bench.scheduler()
+    bench.clock.wind(hours=1)
+    note_backup_by_hand(bench, "full")
     until_idle(bench.scheduler())
     assert bench.started == []
 
@@ -85,17 +89,7 @@ def test_a_backup_by_hand_after_downtime_needs_no_catch_up(bench: Bench) -> None
 def test_a_backup_by_hand_of_the_databases_only_does_not_count(bench: Bench) -> None:
     bench.scheduler()
     bench.clock.wind(hours=1)
-    app = bench.app()
-    app.history.record_run(
-        Run(
-            run_id="by-hand",
-            operation="backup",
-            started_at=app.clock.now(),
-            ended_at=app.clock.now(),
-            outcome=Outcome.SUCCEEDED,
-            facts={"scope": "only-db"},
-        )
-    )
+    note_backup_by_hand(bench, "only-db")
     until_idle(bench.scheduler())
     assert bench.started == ["run"]
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from backupd import __version__
 from backupd.archive.making import Making
+from backupd.archive.writer import build_archive
 from backupd.durable import sync_directory
 from backupd.errors import ArchiveError, DestinationError, SourceError
 from backupd.events import (
@@ -134,8 +135,6 @@ class TakeBackup:
         )
         partial = self.spool / (header.archive + _PARTIAL)
         try:
-            from backupd.archive.writer import build_archive  # noqa: PLC0415  (slow to import)
-
             archive = build_archive(
                 members,
                 partial,

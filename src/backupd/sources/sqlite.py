@@ -126,9 +126,9 @@ class SqliteDatabase:
             wal = self.path.with_name(self.path.name + "-wal")
             if wal.exists() or os.access(self.path.parent, os.W_OK):
                 raise
-            before = _state(self.path)
+            before = _size_and_time(self.path)
             self._copy_from(_uri(self.path, "mode=ro&immutable=1"), copy)
-            if wal.exists() or _state(self.path) != before:
+            if wal.exists() or _size_and_time(self.path) != before:
                 raise sqlite3.OperationalError("it was opened for writing meanwhile") from None
 
     def _copy_from(self, uri: str, copy: Path) -> None:
@@ -184,7 +184,7 @@ def _uri(path: Path, options: str) -> str:
     return f"file:{quote(os.fsencode(path.absolute()))}?{options}"
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _size_and_time(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
