@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 
 class MemberKind(StrEnum):
@@ -95,9 +96,8 @@ class DatabaseFacts:
     cannot be told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One thing to put into an archive, before it is read.
+class Member(NamedTuple):
+    """One thing to put into an archive, before it is read; a tuple, for there are so many.
 
     A file's bytes come from `origin`, a path on this machine; a dump's either from `origin`
     (a finished copy in the run's scratch directory) or from `stream`, which is called once and
@@ -106,16 +106,16 @@ class Member:
 
     path: str
     kind: MemberKind
+    mtime_ns: int
+    mode: int
+    """Permission bits, 0o7777 at the most."""
     size: int | None = None
     """Bytes when it was looked at; of a stream None, or a guess."""
-    mtime_ns: int
+    uid: int = 0
+    gid: int = 0
     ctime_ns: int = 0
     inode: int = 0
     device: int = 0
-    mode: int
-    """Permission bits, 0o7777 at the most."""
-    uid: int = 0
-    gid: int = 0
     link_target: str = ""
     origin: str = ""
     stream: Callable[[], Iterator[bytes]] | None = None

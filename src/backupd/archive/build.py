@@ -150,20 +150,28 @@ class Build:
                 self._take_run(run[start + 1 : end])
 
     def _batch(self, members: list[Member], *, last_try: bool) -> Request:
-        salts = [self._salt(member) for member in members]
-
         def ask(_: Slot) -> Message:
-            readings = [
-                tuple(_reading(member, salt)) for member, salt in zip(members, salts, strict=True)
-            ]
-            return "batch", readings, last_try
+            return "batch", [tuple(self._reading(member)) for member in members], last_try
 
         return Request(ask=ask, take=partial(self._take_batch, members))
 
-    def _salt(self, member: Member) -> bytes:
-        if not self.encoder.password or member.kind is MemberKind.DIRECTORY:
-            return b""
-        return self.new_salt(SALT_BYTES)
+    def _reading(self, member: Member) -> Reading:
+        encrypted = self.encoder.password and member.kind is not MemberKind.DIRECTORY
+        return Reading(
+            member.path,
+            member.kind.value,
+            member.mtime_ns,
+            member.mode,
+            member.size or 0,
+            member.uid,
+            member.gid,
+            member.ctime_ns,
+            member.inode,
+            member.device,
+            member.link_target,
+            member.origin,
+            self.new_salt(SALT_BYTES) if encrypted else b"",
+        )
 
     def _take_batch(
         self, members: list[Member], _: Slot, encoded: memoryview, answer: Message
@@ -186,8 +194,7 @@ class Build:
         self.on_progress(facts.content_bytes)
 
     def _chunked(self, member: Member, *, last_try: bool) -> Iterator[Step]:
-        reading = _reading(member, self._salt(member))
-        chunked = ChunkedMember(reading, self.output, self.encoder, self.on_progress)
+        chunked = ChunkedMember(self._reading(member), self.output, self.encoder, self.on_progress)
         if member.stream is None:
             yield from chunked.file_steps()
         else:
@@ -269,29 +276,11 @@ class Build:
         yield lambda: self.ledger.note_record(chunked.central, chunked.offset)
 
 
-def _reading(member: Member, salt: bytes) -> Reading:
-    return Reading(
-        member.path,
-        member.kind.value,
-        member.size or 0,
-        member.mtime_ns,
-        member.ctime_ns,
-        member.inode,
-        member.device,
-        member.mode,
-        member.uid,
-        member.gid,
-        member.link_target,
-        member.origin,
-        salt,
-    )
-
-
 def _looked_at_again(member: Member) -> Member:
     """Note the size that a file has by now; if it is gone, reading it will tell."""
     if member.stream is not None:
         return member
     try:
-        return replace(member, size=Path(member.origin).stat().st_size)
+        return member._replace(size=Path(member.origin).stat().st_size)
     except OSError:
         return member

@@ -19,7 +19,6 @@ from backupd.archive.encoding import (
     may_shrink,
     open_source,
     opened,
-    walked,
 )
 from backupd.archive.output import Buffer, Output
 from backupd.archive.records import (
@@ -44,7 +43,7 @@ class ChunkedMember:
         self, reading: Reading, output: Output, encoder: Encoder, on_progress: Progress
     ) -> None:
         self.reading = reading
-        self.known = walked(reading)
+        self.known = reading.known
         """What it is; for a file, what it was when it was opened."""
         self.failure: OSError | DumpError | None = None
         """Why it could not be read; then nothing of it is in the archive."""
@@ -147,7 +146,7 @@ class ChunkedMember:
     def _begin(self) -> None:
         self._take_back = self._output.mark()
         self.offset = self._output.position
-        mtime_ns, _, _, mode, uid, gid = self.known
+        mtime_ns, mode, _, uid, gid, _, _, _ = self.known
         self._head = heading(
             self.reading.path,
             file_mode(self.reading.kind, mode),

@@ -6,6 +6,7 @@ boundary with no last block, so chunks can be put one behind the other, and `LAS
 the stream. A chunk that does not shrink becomes stored blocks of the same stream.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Final, Protocol
 
@@ -44,10 +45,8 @@ ALREADY_SMALL: Final = frozenset({
 """Endings of files that are compressed already."""
 
 
-def crc32(data: Buffer, value: int = 0) -> int:
-    """Return the CRC-32 of `data`, or of what had `value` followed by it."""
-    found: int = (_isal_zlib or zlib_ng).crc32(data, value)
-    return found
+crc32: Callable[..., int] = (_isal_zlib or zlib_ng).crc32
+"""Returns the CRC-32 of some bytes; of what had `value` followed by them, if that is given."""
 
 
 def compress(data: Buffer, level: str) -> bytes:

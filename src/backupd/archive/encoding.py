@@ -33,8 +33,8 @@ _FORMATS = {
 }
 
 
-Known = tuple[int, int, int, int, int, int]
-"""A member's mtime and ctime (ns), inode, permissions, owner and group."""
+Known = tuple[int, int, int, int, int, int, int, int]
+"""What is known of a member, in the order of `Reading` from `mtime_ns` to `device`."""
 
 
 class Reading(NamedTuple):
@@ -42,23 +42,28 @@ class Reading(NamedTuple):
 
     path: str
     kind: str
-    size: int
     mtime_ns: int
+    mode: int
+    size: int
+    uid: int
+    gid: int
     ctime_ns: int
     inode: int
     device: int
-    mode: int
-    uid: int
-    gid: int
     link_target: str
     origin: str
     salt: bytes
+
+    @property
+    def known(self) -> Known:
+        """What the walk saw."""
+        return self[2:10]
 
 
 def own_reading(path: str, created_at: datetime, salt: bytes = b"") -> Reading:
     """Describe a file that backupd itself puts into an archive."""
     created_ns = int(created_at.timestamp()) * 1_000_000_000
-    return Reading(path, "file", 0, created_ns, 0, 0, 0, 0o600, 0, 0, "", "", salt)
+    return Reading(path, "file", created_ns, 0o600, 0, 0, 0, 0, 0, 0, "", "", salt)
 
 
 class Encoded(NamedTuple):
@@ -115,6 +120,26 @@ def open_source(origin: str, inode: int, device: int) -> tuple[int, os.stat_resu
     return descriptor, status
 
 
+def _as_walked(reading: Reading) -> bytes | None:
+    """Read a file that is, when it has been read, what the walk saw; None if it is not.
+
+    So most files are looked at once, and only the others before and after.
+    """
+    try:
+        descriptor = os.open(reading.origin, _OPEN | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        data = os.read(descriptor, reading.size)
+        now = os.fstat(descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    same = stat.S_ISREG(now.st_mode) and opened(now) == reading.known
+    return data if same and len(data) == now.st_size else None
+
+
 def _read(reading: Reading, *, last_try: bool) -> tuple[bytes, os.stat_result, bool]:
     """Return a file's content, what it was when it was opened, and whether it changed since.
 
@@ -156,7 +181,7 @@ class Encoder:
         """Write a batch's records to `target`; return their length and what became of them."""
         answer = Encoded(b"", [], [], b"", [], [], [], [], 0)
         position, content, centrals = 0, 0, bytearray()
-        lines = list[bytes]()
+        pieces, lines = list[bytes](), list[bytes]()
         for index, reading in enumerate(readings):
             try:
                 data, known, changed = _content(reading, last_try=last_try)
@@ -173,13 +198,13 @@ class Encoder:
             check = deflate.crc32(body, deflate.crc32(header))
             digest = "" if reading.kind == "directory" else hashlib.sha256(data).hexdigest()
             lines.append(manifest_line(reading, known, len(data), digest, check, changed=changed))
-            for piece in (header, body):
-                target[position : position + len(piece)] = piece
-                position += len(piece)
+            pieces += header, body
+            position += len(header) + len(body)
             answer.written.append(index)
             content += len(data)
             if changed:
                 answer.changed.append(index)
+        target[:position] = b"".join(pieces)
         return position, answer._replace(
             centrals=bytes(centrals), lines=LINE_END.join(lines), content_bytes=content
         )
@@ -192,8 +217,9 @@ class Encoder:
         crc, aes = deflate.crc32(data), b""
         if self.password and reading.kind != "directory":
             crc, aes, body = self._encrypted(body, method, reading.salt)
-        mode = _FORMATS[reading.kind] | known[3]
-        head = heading(reading.path, mode, known[0], known[4:], self.zone, method=method, aes=aes)
+        mtime_ns, permissions, _, uid, gid, _, _, _ = known
+        mode = _FORMATS[reading.kind] | permissions
+        head = heading(reading.path, mode, mtime_ns, (uid, gid), self.zone, method=method, aes=aes)
         sizes = (crc, len(body), len(data))
         return local_header(head, *sizes), body, central_record(head, *sizes)
 
@@ -215,34 +241,33 @@ class Encoder:
 
 def may_shrink(path: str) -> bool:
     """Tell from a file's name whether deflating it may be of use."""
-    return os.path.splitext(path)[1].lower() not in deflate.ALREADY_SMALL  # noqa: PTH122  (many)
+    return path[path.rfind(".") :].lower() not in deflate.ALREADY_SMALL
 
 
 def _content(reading: Reading, *, last_try: bool) -> tuple[bytes, Known, bool]:
     """Read a member; what a file is when it is opened counts, not what the walk saw."""
     if reading.kind == "directory":
-        return b"", walked(reading), False
+        return b"", reading.known, False
     if reading.kind == "symlink":
-        return os.fsencode(reading.link_target), walked(reading), False
+        return os.fsencode(reading.link_target), reading.known, False
+    data = _as_walked(reading)
+    if data is not None:
+        return data, reading.known, False
     data, status, changed = _read(reading, last_try=last_try)
-    return data, walked(reading) if reading.kind == "dump" else opened(status), changed
-
-
-def walked(reading: Reading) -> Known:
-    """Return what the walk saw."""
-    _, _, _, mtime_ns, ctime_ns, inode, _, mode, uid, gid, _, _, _ = reading
-    return mtime_ns, ctime_ns, inode, mode, uid, gid
+    return data, reading.known if reading.kind == "dump" else opened(status), changed
 
 
 def opened(status: os.stat_result) -> Known:
     """Return what a file is now that it is open."""
     return (
         status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_ino,
         status.st_mode & 0o7777,
+        status.st_size,
         status.st_uid,
         status.st_gid,
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_dev,
     )
 
 
@@ -250,7 +275,7 @@ def manifest_line(
     reading: Reading, known: Known, size: int, digest: str, stored_crc32: int, *, changed: bool
 ) -> bytes:
     """Write a member's line of the manifest."""
-    mtime_ns, ctime_ns, inode, mode, uid, gid = known
+    mtime_ns, mode, _, uid, gid, ctime_ns, inode, _ = known
     return member_line(
         reading.path,
         reading.kind,

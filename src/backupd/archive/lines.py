@@ -17,9 +17,17 @@ def member_line(
     mode: int,
     uid: int,
     gid: int,
-    **others: str | int,
+    inode: int = 0,
+    ctime_ns: int = 0,
+    link_target: str = "",
+    user: str = "",
+    group: str = "",
+    sha256: str = "",
+    changed_while_read: bool = False,
+    stored_crc32: int = 0,
+    carried_from: str = "",
 ) -> bytes:
-    """Write a member as JSON in ASCII; of `others`, what is 0, false or "" is left out.
+    """Write a member as JSON in ASCII; from `inode` on, what is 0, false or "" is left out.
 
     A path that is not UTF-8 keeps its lone surrogates. What `carry.py` compares comes first. (The
     json module would take three times as long, and this is done for every member.)
@@ -28,8 +36,22 @@ def member_line(
         f'{{"path": {quoted(path)}, "kind": "{kind}", "size": {size}, "mtime_ns": {mtime_ns}, '
         f'"mode": {mode}, "uid": {uid}, "gid": {gid}'
     )
-    for name, value in others.items():
-        if value:
-            text = quoted(value) if isinstance(value, str) else "true" if value is True else value
-            line += f', "{name}": {text}'
+    if inode:
+        line += f', "inode": {inode}'
+    if ctime_ns:
+        line += f', "ctime_ns": {ctime_ns}'
+    if link_target:
+        line += f', "link_target": {quoted(link_target)}'
+    if user:
+        line += f', "user": {quoted(user)}'
+    if group:
+        line += f', "group": {quoted(group)}'
+    if sha256:
+        line += f', "sha256": "{sha256}"'
+    if changed_while_read:
+        line += ', "changed_while_read": true'
+    if stored_crc32:
+        line += f', "stored_crc32": {stored_crc32}'
+    if carried_from:
+        line += f', "carried_from": {quoted(carried_from)}'
     return (line + "}").encode()

@@ -12,6 +12,7 @@ import os
 import stat
 import struct
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 STORED, DEFLATED = 0, 8
@@ -47,6 +48,7 @@ MANY = 0xFFFF
 _NO_SIZES_YET = struct.pack("<HHQQ", 1, 16, 0, 0)
 _NTFS_EPOCH_NS = 11_644_473_600 * 1_000_000_000
 _MSDOS_DIRECTORY = 0x10
+_TIMES_KEPT = 4096
 _FIRST_DOS_TIME, _LAST_DOS_TIME = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
 
 
@@ -94,10 +96,15 @@ def heading(
         flags | ENCRYPTED if aes else flags,
         METHOD_AES if aes else method,
         *_dos_time(seconds, zone),
-        times + _UX.pack(0x7875, 11, 1, 4, owner[0] & FAR, 4, owner[1] & FAR) + aes,
+        times + _owner(*owner) + aes,
         times + fine + aes,
         mode << 16 | (_MSDOS_DIRECTORY if is_directory else 0),
     )
+
+
+@lru_cache
+def _owner(uid: int, gid: int) -> bytes:
+    return _UX.pack(0x7875, 11, 1, 4, uid & FAR, 4, gid & FAR)
 
 
 def _name(path: str) -> tuple[bytes, int]:
@@ -109,6 +116,7 @@ def _name(path: str) -> tuple[bytes, int]:
         return os.fsencode(path), 0
 
 
+@lru_cache(_TIMES_KEPT)
 def _dos_time(seconds: int, zone: tzinfo) -> tuple[int, int]:
     try:
         local = datetime.fromtimestamp(seconds, zone)

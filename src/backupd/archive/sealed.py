@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from backupd.archive.cipher import Encrypter
-from backupd.archive.encoding import Encoder, own_reading, walked
+from backupd.archive.encoding import Encoder, own_reading
 from backupd.archive.output import Buffer, Output, UnreadableError
 from backupd.archive.records import (
     OVERHEAD_BYTES,
@@ -97,7 +97,7 @@ class SealedOutput:
         output.write(descriptor(*sizes))
         restore = own_reading(RESTORE_PATH, self._header.created_at)
         text = sealed_restore_text(self._header).encode()
-        local, body, central = self._plain.record(restore, walked(restore), text)
+        local, body, central = self._plain.record(restore, restore.known, text)
         directory = central_record(self._head, *sizes, streamed=True)
         directory += placed(central, output.position)
         output.write(local + body)

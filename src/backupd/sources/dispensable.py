@@ -1,7 +1,7 @@
 """A source that a backup can do without: what fails in it is left out, and said."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from backupd.errors import DumpError
 from backupd.model import Member, Omission, OmissionReason
@@ -23,7 +23,7 @@ class Dispensable:
         """Walk the source, and end with an omission if it fails."""
         try:
             for item in self.source.members():
-                yield replace(item, optional=True) if isinstance(item, Member) else item
+                yield item._replace(optional=True) if isinstance(item, Member) else item
         except DumpError as error:
             failed = OmissionReason.DUMP_FAILED
             yield Omission(

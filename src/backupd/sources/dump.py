@@ -47,11 +47,8 @@ class DumpOccasion:
     ) -> Member:
         """Make a member; `stream` appends what it came to know of the database, once it did."""
         learnt = [self.facts(version=version, exact=False)]
-        return replace(
-            self.plain_member(extension, lambda: stream(learnt)),
-            database=learnt[0],
-            facts=lambda: learnt[-1],
-        )
+        plain = self.plain_member(extension, lambda: stream(learnt))
+        return plain._replace(database=learnt[0], facts=lambda: learnt[-1])
 
     def plain_member(self, extension: str, stream: Callable[[], Iterator[bytes]]) -> Member:
         """Make a member that is no database by itself."""

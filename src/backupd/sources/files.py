@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,6 +96,10 @@ class _Place(NamedTuple):
         return False
 
 
+_Found = tuple[Member | Omission | None, _Place | None]
+"""What there is to be said of one thing, and, if it is a directory, where the walk goes on."""
+
+
 class _Walk:
     """One walk through a file tree; it remembers which parents it has already given."""
 
@@ -111,18 +115,16 @@ class _Walk:
         path = _member_path(start, self.root)
         yield from self._parents(start, path)
         first = _Place(start, path, os.lstat(start), None)
-        levels: list[Iterator[_Place | Omission]] = [iter([first])]
+        levels = [iter([self._looked_at(first)])]
         while levels:
-            found = next(levels[-1], None)
-            if found is None:
+            for item, directory in levels[-1]:
+                if item:
+                    yield item
+                if directory and self._may_enter(directory, first):
+                    levels.append(self._children(directory))
+                    break
+            else:
                 levels.pop()
-            elif isinstance(found, Omission):
-                yield found
-            elif not self._is_left_out(found):
-                if found.path:
-                    yield self._item(found)
-                if stat.S_ISDIR(found.status.st_mode) and self._may_enter(found, first):
-                    levels.append(self._children(found))
 
     def _parents(self, start: str, path: str) -> Iterator[Member]:
         base = start.removesuffix(path)
@@ -132,31 +134,34 @@ class _Walk:
                 self.parents_given.add(parent)
                 yield _member(base + parent, parent, os.stat(base + parent), MemberKind.DIRECTORY)
 
-    def _children(self, directory: _Place) -> Iterator[_Place | Omission]:
+    def _children(self, directory: _Place) -> Iterator[_Found]:
         try:
             with os.scandir(directory.location) as entries:
                 names = sorted(entry.name for entry in entries)
         except OSError as error:
-            yield self._omission(directory.path or directory.location, error)
+            yield self._omission(directory.path or directory.location, error), None
             return
         base = directory.location.rstrip("/") + "/"
+        above = f"{directory.path}/" if directory.path else ""
         for name in names:
-            location = base + name
-            path = f"{directory.path}/{name}" if directory.path else name
+            location, path = base + name, above + name
             try:
                 status = os.lstat(location)
             except OSError as error:
-                yield self._omission(path, error)
+                yield self._omission(path, error), None
                 continue
             if self.tree.follow_symlinks and stat.S_ISLNK(status.st_mode):
                 status = _followed(location, status, directory)
-            yield _Place(location, path, status, directory)
+            yield self._looked_at(_Place(location, path, status, directory))
 
-    def _is_left_out(self, place: _Place) -> bool:
-        is_directory = stat.S_ISDIR(place.status.st_mode)
-        return place.location in self.never or (
-            bool(place.path) and self.excluder.excludes(place.path, is_directory=is_directory)
-        )
+    def _looked_at(self, place: _Place) -> _Found:
+        location, path, status, _ = place
+        is_directory = stat.S_ISDIR(status.st_mode)
+        if location in self.never:
+            return None, None
+        if path and self.excluder.excludes(path, is_directory=is_directory):
+            return None, None
+        return self._item(place) if path else None, place if is_directory else None
 
     def _may_enter(self, place: _Place, first: _Place) -> bool:
         return not self.tree.one_file_system or place.status.st_dev == first.status.st_dev
@@ -165,7 +170,7 @@ class _Walk:
         location, path, status, _ = place
         if stat.S_ISREG(status.st_mode):
             member = _member(location, path, status, MemberKind.FILE)
-            return replace(member, optional=True) if self.tree.ignore_unreadable else member
+            return member._replace(optional=True) if self.tree.ignore_unreadable else member
         if stat.S_ISDIR(status.st_mode):
             return _member(location, path, status, MemberKind.DIRECTORY)
         if stat.S_ISLNK(status.st_mode):
@@ -201,11 +206,10 @@ def _followed(location: str, link: os.stat_result, directory: _Place) -> os.stat
 def _member(
     location: str, path: str, status: os.stat_result, kind: MemberKind, target: str = ""
 ) -> Member:
-    size = {MemberKind.FILE: status.st_size, MemberKind.SYMLINK: len(os.fsencode(target))}
     return Member(
         path=path,
         kind=kind,
-        size=size.get(kind, 0),
+        size=status.st_size if kind is MemberKind.FILE else len(os.fsencode(target)),
         mtime_ns=status.st_mtime_ns,
         ctime_ns=status.st_ctime_ns,
         inode=status.st_ino,
