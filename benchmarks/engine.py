@@ -6,7 +6,8 @@ from pathlib import Path
 
 from backupd.archive.making import Making
 from backupd.archive.writer import build_archive
-from backupd.model import ArchiveHeader, Compression, Member, Scope
+from backupd.model import ArchiveHeader, Compression, Scope
+from backupd.operations.ahead import Ahead
 from backupd.sources.files import FileTree
 
 
@@ -20,7 +21,6 @@ def main() -> None:
     parser.add_argument("--previous", type=Path)
     parser.add_argument("--compression", type=Compression, default=Compression.FAST)
     given = parser.parse_args()
-    members = [each for each in FileTree(root=given.source).members() if isinstance(each, Member)]
     header = ArchiveHeader(
         archive=given.target.name,
         set_name="benchmark",
@@ -29,16 +29,17 @@ def main() -> None:
         scope=Scope.FULL,
         version="0",
     )
-    archive = build_archive(
-        members,
-        given.target,
-        header,
-        password=given.password,
-        on_progress=lambda _: None,
-        making=Making(
-            compression=given.compression, hide_names=given.hide_names, previous=given.previous
-        ),
-    )
+    with Ahead(FileTree(root=given.source).members()) as items:
+        archive = build_archive(
+            items,
+            given.target,
+            header,
+            password=given.password,
+            on_progress=lambda _: None,
+            making=Making(
+                compression=given.compression, hide_names=given.hide_names, previous=given.previous
+            ),
+        )
     print(f"{archive.members} members, {archive.carried} carried over, {archive.size} bytes")
 
 

@@ -30,22 +30,27 @@ class Contestant:
     """Peak of the proportional set size of all its processes, in bytes."""
 
 
-def run_in_turn(contestants: Sequence[Contestant], out: Path, rounds: int) -> None:
-    """Run all, `rounds` times, one after the other: A B C A B C."""
+def run_in_turn(contestants: Sequence[Contestant], out: Path, rounds: int, reads: Path) -> None:
+    """Run all, `rounds` times, one after the other: A B C A B C.
+
+    What they read is in the kernel's cache each time: a virtual machine may lose it in between.
+    """
     for number in range(rounds):
         for contestant in contestants:
             if number < contestant.rounds:
-                _run(contestant, out, watch_memory=False)
+                _run(contestant, out, reads, watch_memory=False)
     for contestant in contestants:
         if contestant.name.startswith("backupd"):
-            _run(contestant, out, watch_memory=True)
+            _run(contestant, out, reads, watch_memory=True)
 
 
-def _run(contestant: Contestant, out: Path, *, watch_memory: bool) -> None:
+def _run(contestant: Contestant, out: Path, reads: Path, *, watch_memory: bool) -> None:
     contestant.prepare()
     if not contestant.keep_output:
         _remove(out)
     os.sync()
+    everything = ["find", reads, "-type", "f", "-exec", "cat", "{}", "+"]
+    subprocess.run(everything, check=True, stdout=subprocess.DEVNULL)
     command = contestant.command.format(out=out)
     start = time.perf_counter()
     process = subprocess.Popen(

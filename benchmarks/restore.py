@@ -74,7 +74,8 @@ def main() -> None:
         ],
     }
     for work, contestants in works.items():
-        run_in_turn(contestants, folder / "restored", given.rounds)
+        archive = encrypted if "AES" in work else plain
+        run_in_turn(contestants, folder / "restored", given.rounds, archive)
         ours = median(contestants[0].wall)
         print(f"\n### {work}\n\n| tool | wall s | times ours | CPU s |\n|---|---|---|---|")
         for each in contestants:

@@ -37,7 +37,8 @@ def _borg(corpus: Path) -> Contestant:
 
 
 def _zip(corpus: Path) -> Contestant:
-    return Contestant("zip -6", f"sh -c 'cd {corpus} && zip -6 -q -r {{out}} .'", rounds=3)
+    rounds = 1 if corpus.name == "big" else 3
+    return Contestant("zip -6", f"sh -c 'cd {corpus} && zip -6 -q -r {{out}} .'", rounds=rounds)
 
 
 def plain(corpus: Path) -> list[Contestant]:
@@ -58,13 +59,14 @@ def plain(corpus: Path) -> list[Contestant]:
 
 def encrypted(corpus: Path) -> list[Contestant]:
     """First run, AES-256."""
+    slow = 3 if corpus.name == "app" else 1
     return [
         Contestant("backupd, names hidden", f"{OURS} --password x --hide-names {corpus} {{out}}"),
-        Contestant("backupd, by member", f"{OURS} --password x {corpus} {{out}}", rounds=3),
+        Contestant("backupd, by member", f"{OURS} --password x {corpus} {{out}}", rounds=slow),
         Contestant(
             "7z -mx1 AES-256",
             f"7z a -tzip -mx1 -mem=AES256 -px -bd {{out}} {corpus}/.",
-            rounds=3 if corpus.name == "app" else 1,
+            rounds=slow,
         ),
         Contestant("laravel-backup AES-256", f"{PHP} {corpus} {{out}} x", rounds=1),
     ]
@@ -176,9 +178,9 @@ def main() -> None:
             corpus = corpora.lay(name, given.scale)
             contestants = {"": plain, "aes": encrypted, "levels": levels}[kind](corpus)
         installed = [each for each in contestants if _is_installed(each.command)]
-        run_in_turn(installed, out, given.rounds)
+        run_in_turn(installed, out, given.rounds, corpus)
         results += _told(suite, installed)
-    (folder / "results.json").write_text(json.dumps(results, indent=1))
+        (folder / "results.json").write_text(json.dumps(results, indent=1))
 
 
 def _is_installed(command: str) -> bool:

@@ -66,7 +66,7 @@ class SelectionStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveStarted:
-    """All members are known and the archive is about to be built."""
+    """All members are known; the archive has been growing since the first of them was."""
 
     members: int
     content_bytes: int

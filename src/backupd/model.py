@@ -138,9 +138,8 @@ class Omission:
     """A harmless one is counted and named; any other makes the backup partial."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestEntry:
-    """One member as it stands in an archive."""
+class ManifestEntry(NamedTuple):
+    """One member as it stands in an archive; a tuple, as `Member` is."""
 
     path: str
     kind: MemberKind

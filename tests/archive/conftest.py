@@ -54,11 +54,10 @@ def build(tmp_path: Path, tree: Path) -> BuildArchive:
     numbers = itertools.count(1)
 
     def build_one(
-        members: Iterable[Member] | None = None,
+        items: Iterable[Member | Omission] | None = None,
         *,
         password: str | None = None,
         making: Making = Making(workers=2),  # noqa: B008  (it is frozen)
-        omissions: tuple[Omission, ...] = (),
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> Archive:
         header = ArchiveHeader(
@@ -70,11 +69,10 @@ def build(tmp_path: Path, tree: Path) -> BuildArchive:
             version="0",
         )
         return build_archive(
-            FileTree(root=tree).members() if members is None else members,  # type: ignore[arg-type]  # no omissions in this tree
+            FileTree(root=tree).members() if items is None else items,
             tmp_path / header.archive,
             header,
             password=password,
-            omissions=omissions,
             on_progress=on_progress,
             making=making,
         )

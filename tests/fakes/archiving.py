@@ -8,15 +8,14 @@ from backupd.model import Archive, Member, Omission
 
 
 class BuildArchive(Protocol):
-    """Archives members, those of `tree` unless others are given, to a new file."""
+    """Archives items, those of `tree` unless others are given, to a new file."""
 
     def __call__(
         self,
-        members: Iterable[Member] | None = None,
+        items: Iterable[Member | Omission] | None = None,
         *,
         password: str | None = None,
         making: Making = ...,
-        omissions: tuple[Omission, ...] = (),
         on_progress: Callable[[int], None] = ...,
     ) -> Archive:
         """Return the archive."""

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def read(member: Member, target: Path) -> Member:
     assert member.stream is not None
     assert member.facts is not None
     target.write_bytes(b"".join(member.stream()))
-    return replace(member, origin=str(target), database=member.facts())
+    return member._replace(origin=str(target), database=member.facts())
 
 
 @contextmanager

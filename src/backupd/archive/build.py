@@ -16,7 +16,7 @@ from backupd.archive.manifest import MANIFEST_PATH, manifest_document
 from backupd.archive.output import Output, UnreadableError
 from backupd.archive.records import SALT_BYTES
 from backupd.archive.restore_text import RESTORE_PATH, restore_text
-from backupd.archive.slots import BATCH, Message, Slot, weight
+from backupd.archive.slots import BATCH, Message, Slot
 from backupd.archive.workers import Request, Step
 from backupd.errors import DumpError
 from backupd.model import (
@@ -43,10 +43,10 @@ class Build:
     output: Output
     ledger: Ledger
     on_progress: Progress
-    omissions: list[Omission]
     layout: Layout
     carrier: Carrier | None = None
     """Finds what need not be read again."""
+    omissions: list[Omission] = field(default_factory=list)
     databases: list[DatabaseFacts] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     members: int = 0
@@ -56,29 +56,32 @@ class Build:
     _paths: set[str] = field(default_factory=lambda: {MANIFEST_PATH})
     _dumps: list[str] = field(default_factory=list)
 
-    def steps(self, members: Iterable[Member]) -> Iterator[Step]:
-        """Write the members; of several with one path, the first."""
-        return self._steps(self._first_of_each_path(members), last_try=False)
+    def steps(self, items: Iterable[Member | Omission]) -> Iterator[Step]:
+        """Write the members, of several with one path the first; note what a source leaves out."""
+        return self._steps(self._first_of_each_path(items), last_try=False)
 
     def steps_again(self) -> Iterator[Step]:
         """Write the files that changed while they were read, as they are now."""
         return self._steps(map(_looked_at_again, self._again), last_try=True)
 
-    def _first_of_each_path(self, members: Iterable[Member]) -> Iterator[Member]:
-        for member in members:
-            if member.path in self._paths:
-                taken = Omission(path=member.path, reason=OmissionReason.NAME_TAKEN)
+    def _first_of_each_path(self, items: Iterable[Member | Omission]) -> Iterator[Member]:
+        for item in items:
+            if isinstance(item, Omission):
+                self.omissions.append(item)
+            elif item.path in self._paths:
+                taken = Omission(path=item.path, reason=OmissionReason.NAME_TAKEN)
                 self.omissions.append(taken)
             else:
-                self._paths.add(member.path)
-                yield member
+                self._paths.add(item.path)
+                yield item
 
     def _steps(self, members: Iterable[Member], *, last_try: bool) -> Iterator[Step]:
         batch: list[Member] = []
         run: list[tuple[Member, Carried]] = []
         room = BATCH
+        may_carry = self.carrier is not None and not last_try
         for member in members:
-            carried = None if last_try else self._carried(member)
+            carried = self._carried(member) if may_carry else None
             if run and (
                 carried is None
                 or carried.number != run[-1][1].number + 1
@@ -86,8 +89,7 @@ class Build:
             ):
                 yield partial(self._take_run, run)
                 run = []
-            names = len(member.path) + len(member.origin) + len(member.link_target)
-            needed = weight(member.size or 0, names)
+            needed = _weight(member)
             chunked = member.stream is not None or needed > BATCH
             if batch and (carried or chunked or needed > room):
                 yield self._batch(batch, last_try=last_try)
@@ -274,6 +276,16 @@ class Build:
         chunked = ChunkedMember(reading, self.output, self.encoder, lambda _: None)
         yield from chunked.stream_steps(iter(content))
         yield lambda: self.ledger.note_record(chunked.central, chunked.offset)
+
+
+def _weight(member: Member) -> int:
+    """Tell how many bytes of a slot a member may need in request and answer.
+
+    Each character of its path, origin and link target may become an escape of 12 bytes in the
+    manifest.
+    """
+    names = len(member.path) + len(member.origin) + len(member.link_target)
+    return (member.size or 0) + 1024 + 12 * names
 
 
 def _looked_at_again(member: Member) -> Member:

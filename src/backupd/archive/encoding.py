@@ -180,30 +180,31 @@ class Encoder:
     ) -> tuple[int, Encoded]:
         """Write a batch's records to `target`; return their length and what became of them."""
         answer = Encoded(b"", [], [], b"", [], [], [], [], 0)
+        _, starts, offsets, _, written, omitted, again, changed_ones, _ = answer
         position, content, centrals = 0, 0, bytearray()
         pieces, lines = list[bytes](), list[bytes]()
         for index, reading in enumerate(readings):
             try:
                 data, known, changed = _content(reading, last_try=last_try)
             except ChangedError:
-                answer.again.append(index)
+                again.append(index)
                 continue
             except OSError as error:
-                answer.omitted.append((index, error.errno or 0, error.strerror or str(error)))
+                omitted.append((index, error.errno or 0, error.strerror or str(error)))
                 continue
             header, body, central = self.record(reading, known, data)
-            answer.starts.append(len(centrals))
-            answer.offsets.append(position)
+            starts.append(len(centrals))
+            offsets.append(position)
             centrals += central
             check = deflate.crc32(body, deflate.crc32(header))
             digest = "" if reading.kind == "directory" else hashlib.sha256(data).hexdigest()
             lines.append(manifest_line(reading, known, len(data), digest, check, changed=changed))
             pieces += header, body
             position += len(header) + len(body)
-            answer.written.append(index)
+            written.append(index)
             content += len(data)
             if changed:
-                answer.changed.append(index)
+                changed_ones.append(index)
         target[:position] = b"".join(pieces)
         return position, answer._replace(
             centrals=bytes(centrals), lines=LINE_END.join(lines), content_bytes=content

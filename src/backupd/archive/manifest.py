@@ -24,6 +24,7 @@ from backupd.model import (
 )
 
 FORMAT = 1
+_KINDS = {kind.value: kind for kind in MemberKind}
 MANIFEST_PATH = ".backupd/manifest.json"
 
 
@@ -61,7 +62,7 @@ def manifest_document(
 
 def manifest_lines(manifest: Manifest) -> Iterator[bytes]:
     """Write a manifest that is in memory as a whole."""
-    lines = (member_line(**asdict(entry)) for entry in manifest.entries)
+    lines = (member_line(**entry._asdict()) for entry in manifest.entries)
     return manifest_document(
         manifest.header,
         [LINE_END.join(lines)],
@@ -98,7 +99,7 @@ def database_facts(values: dict[str, Any]) -> DatabaseFacts:
 
 
 def _entry(values: dict[str, Any]) -> ManifestEntry:
-    values["kind"] = MemberKind(values["kind"])
+    values["kind"] = _KINDS[values["kind"]]
     return ManifestEntry(**values)
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import NamedTuple
 
 from backupd.archive.content import Chunk, content
 from backupd.archive.directory import Record, read_directory, sealed_record
@@ -23,8 +24,7 @@ _GAP_BYTES = 64 * 1024
 _TRIED = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMember:
+class StoredMember(NamedTuple):
     """A member and the place where it stands in the archive."""
 
     entry: ManifestEntry

@@ -17,7 +17,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from backupd.archive.target import Places, Target
@@ -91,7 +91,7 @@ class Workspace:
                     on_step()
                 new.move(entry.path, live, place)
             for entry in sorted(directories, key=lambda entry: entry.path, reverse=True):
-                live.dress_directory(replace(entry, path=self.base.relative(entry.path)))
+                live.dress_directory(entry._replace(path=self.base.relative(entry.path)))
 
     def undo(self, paths: Iterable[str], made: Iterable[str], on_step: Callable[[], None]) -> None:
         """Put back whatever `swap` has moved, and remove the directories that it `made`."""

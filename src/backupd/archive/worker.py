@@ -36,7 +36,7 @@ def _do(slot: Slot, encoder: Encoder) -> None:
     _, request = slot.get()
     match request:
         case ("batch", readings, last_try):
-            batch = [Reading(*reading) for reading in readings]
+            batch = list(map(Reading._make, readings))
             length, encoded = encoder.encode(batch, slot.work, last_try=last_try)
             slot.put(tuple(encoded), length)
         case ("chunk", length, may_shrink):

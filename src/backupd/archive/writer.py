@@ -1,7 +1,7 @@
 """Members in, one standard ZIP out."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +25,11 @@ _ORDINARY = Making()
 
 
 def build_archive(
-    members: Iterable[Member],
+    items: Iterable[Member | Omission],
     target: Path,
     header: ArchiveHeader,
     *,
     password: str | None,
-    omissions: Sequence[Omission] = (),
     on_progress: Progress,
     making: Making = _ORDINARY,
 ) -> Archive:
@@ -72,11 +71,10 @@ def build_archive(
                 output=contents,
                 ledger=ledger,
                 on_progress=on_progress,
-                omissions=list(omissions),
                 layout=layout,
                 carrier=found,
             )
-            workers.run(build.steps(members))
+            workers.run(build.steps(items))
             workers.run(build.steps_again())
             workers.run(build.own_steps())
             ledger.write_directory(contents)

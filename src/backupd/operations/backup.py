@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from backupd.events import (
 )
 from backupd.model import Archive, ArchiveHeader, DatabaseFacts, Member, Omission, Scope
 from backupd.naming import archive_name
+from backupd.operations.ahead import Ahead
 from backupd.operations.deliver import Deliver
 from backupd.ports import Clock, Observer, Source
 from backupd.reports import BackupReport
@@ -120,11 +122,6 @@ class TakeBackup:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _build(self, observe: Observer, now: datetime, scratch: Path) -> Archive:
-        items = list(self._items(observe, now, scratch))
-        members = [item for item in items if isinstance(item, Member)]
-        omissions = [item for item in items if isinstance(item, Omission)]
-        total = sum(member.size or 0 for member in members)
-        observe(ArchiveStarted(members=len(members), content_bytes=total))
         header = ArchiveHeader(
             archive=self._free_name(now),
             set_name=self.set_name,
@@ -135,15 +132,17 @@ class TakeBackup:
         )
         partial = self.spool / (header.archive + _PARTIAL)
         try:
-            archive = build_archive(
-                members,
-                partial,
-                header,
-                password=self.password,
-                omissions=omissions,
-                making=self.making,
-                on_progress=_zipping(observe, total),
-            )
+            with Ahead(self._items(observe, now, scratch)) as items:
+                zipping = _Zipping(items, observe)
+                archive = build_archive(
+                    items,
+                    partial,
+                    header,
+                    password=self.password,
+                    making=self.making,
+                    on_progress=zipping.progressed,
+                )
+                zipping.announce()
             _refuse_empty(archive)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -154,12 +153,15 @@ class TakeBackup:
     def _items(
         self, observe: Observer, now: datetime, scratch: Path
     ) -> Iterator[Member | Omission]:
+        """Make the databases' members now; find the files as they are asked for."""
+        dumps: list[Member | Omission] = []
         for name, database in self.databases:
             observe(DumpStarted(database=name))
-            yield from database(now, scratch).members()
-        if self.files is not None:
-            observe(SelectionStarted())
-            yield from self.files.members()
+            dumps += database(now, scratch).members()
+        if self.files is None:
+            return iter(dumps)
+        observe(SelectionStarted())
+        return chain(dumps, self.files.members())
 
     def _free_name(self, now: datetime) -> str:
         """Name the archive as nothing in the spool or at a destination is named."""
@@ -188,15 +190,29 @@ def _refuse_empty(archive: Archive) -> None:
         raise SourceError(f"Nothing could be backed up: {reason}")
 
 
-def _zipping(observe: Observer, total: int) -> Callable[[int], None]:
-    done = 0
+@dataclass(slots=True)
+class _Zipping:
+    """Says how far the archive is, and of how much as soon as all members are known."""
 
-    def on_progress(count: int) -> None:
-        nonlocal done
-        done += count
-        observe(Progressed(phase="zipping", done=done, total=total))
+    items: Ahead
+    observe: Observer
+    done: int = 0
+    is_announced: bool = False
 
-    return on_progress
+    def progressed(self, count: int) -> None:
+        """Say that so many bytes are in it by now."""
+        self.done += count
+        if self.items.is_complete:
+            self.announce()
+        total = self.items.content_bytes if self.is_announced else 0
+        self.observe(Progressed(phase="zipping", done=self.done, total=total))
+
+    def announce(self) -> None:
+        """Say, once, what all members are together."""
+        if not self.is_announced:
+            self.is_announced = True
+            members, size = self.items.members, self.items.content_bytes
+            self.observe(ArchiveStarted(members=members, content_bytes=size))
 
 
 def _keep(archive: Path, previous: Path) -> None:

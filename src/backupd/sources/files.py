@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,17 +35,17 @@ class FileTree:
 
     def members(self) -> Iterator[Member | Omission]:
         """Walk every included path, in the order of the members' names."""
-        walk = _Walk(self)
-        found = False
-        for start in self._starts():
-            for item in walk.below(start):
-                found = found or isinstance(item, Member)
-                yield item
-        if not found:
+        items = chain.from_iterable(map(_Walk(self).below, self._starts()))
+        for item in items:
+            yield item
+            if isinstance(item, Member):
+                break
+        else:
             raise SourceError(
                 f"Nothing is selected for backup under {self.root}.",
                 hint="Check BACKUP_SOURCE__INCLUDE and BACKUP_SOURCE__EXCLUDE.",
             )
+        yield from items
 
     def _starts(self) -> list[str]:
         """Give the included paths, real and sorted, without those that lie inside another."""

@@ -119,7 +119,7 @@ def test_a_dump_named_for_mysql_is_put_back_with_its_client(
     server: RunningServer, tmp_path: Path
 ) -> None:
     (member,) = members_of(variants(server)[".sql.gz"])
-    named = replace(member, path=member.path.replace("mariadb-", "mysql-"))
+    named = member._replace(path=member.path.replace("mariadb-", "mysql-"))
     done = restored(server, tmp_path, (named,))
     assert done.returncode == 0, done.stderr
     assert is_whole(server)
@@ -136,7 +136,7 @@ def test_roles_are_put_back_before_the_database_that_names_them(
     try:
         taken = replace(source, with_globals=True)
         members = tuple(
-            replace(each, stream=iter([b"".join(each.stream())]).__iter__)
+            each._replace(stream=iter([b"".join(each.stream())]).__iter__)
             for each in members_of(taken)
             if each.stream
         )
@@ -159,6 +159,6 @@ def test_a_packed_dump_that_is_damaged_touches_nothing(
     (member,) = members_of(variants(server)[".sql.gz"])
     assert member.stream is not None
     content = b"".join(member.stream())
-    cut = replace(member, stream=iter([content[:-5000]]).__iter__)
+    cut = member._replace(stream=iter([content[:-5000]]).__iter__)
     assert restored(server, tmp_path, (cut,)).returncode != 0
     assert loader_of(server.url(COPY)).tables() == {}
