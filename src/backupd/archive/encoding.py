@@ -182,7 +182,7 @@ class Encoder:
         answer = Encoded(b"", [], [], b"", [], [], [], [], 0)
         _, starts, offsets, _, written, omitted, again, changed_ones, _ = answer
         position, content, centrals = 0, 0, bytearray()
-        pieces, lines = list[bytes](), list[bytes]()
+        lines = list[bytes]()
         for index, reading in enumerate(readings):
             try:
                 data, known, changed = _content(reading, last_try=last_try)
@@ -199,13 +199,12 @@ class Encoder:
             check = deflate.crc32(body, deflate.crc32(header))
             digest = "" if reading.kind == "directory" else hashlib.sha256(data).hexdigest()
             lines.append(manifest_line(reading, known, len(data), digest, check, changed=changed))
-            pieces += header, body
-            position += len(header) + len(body)
+            start, position = position, position + len(header) + len(body)
+            target[start:position] = header + body
             written.append(index)
             content += len(data)
             if changed:
                 changed_ones.append(index)
-        target[:position] = b"".join(pieces)
         return position, answer._replace(
             centrals=bytes(centrals), lines=LINE_END.join(lines), content_bytes=content
         )

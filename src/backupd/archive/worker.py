@@ -4,6 +4,7 @@ It is started by `workers.py`, where the whole is explained, as `python -P -m
 backupd.archive.worker`, and imports as little as it can.
 """
 
+import gc
 import os
 import sys
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from backupd.archive.slots import SharedMemory, Slot
 
 def main(memory: int, slots: int, inbox: int, outbox: int) -> None:
     """Work until the inbox is closed, which it also is when the parent dies."""
+    gc.disable()  # nothing here refers to itself
     shared = SharedMemory(memory, slots)
     level, zone, password = shared.setup()
     encoder = Encoder(level=level, password=password, zone=ZoneInfo(zone))
