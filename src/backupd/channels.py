@@ -14,7 +14,7 @@ from backupd.settings.schema import Settings
 if TYPE_CHECKING:  # each costs time that an operation without channels need not pay
     from pydantic import SecretStr
 
-    from backupd.messages import Voice
+    from backupd.telling.messages import Voice
     from backupd.notifiers.worker import OutboxWorker
     from backupd.outbox import Outbox
 
@@ -58,7 +58,7 @@ class Channels:
         channels = list(self.notifiers())
         if not channels:
             return None
-        from backupd.notices import Policy, Topic  # noqa: PLC0415
+        from backupd.telling.notices import Policy, Topic  # noqa: PLC0415
         from backupd.observers.notify import Routes, Telling  # noqa: PLC0415
 
         notify = self._settings.notify
@@ -80,8 +80,8 @@ class Channels:
 
     def voice(self) -> "Voice":
         """Say who speaks, and in which language."""
-        from backupd.language import Language  # noqa: PLC0415
-        from backupd.messages import Voice  # noqa: PLC0415
+        from backupd.telling.language import Language  # noqa: PLC0415
+        from backupd.telling.messages import Voice  # noqa: PLC0415
 
         language = Language(code=self._settings.language, zone=self._zone)
         return Voice(

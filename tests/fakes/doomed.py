@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import backupd.messages
+import backupd.telling.messages
 import backupd.notifiers.mail
 import backupd.notifiers.worker
 import backupd.observers.notify
@@ -23,9 +23,9 @@ import backupd.outbox
 from backupd.errors import DumpError
 from backupd.events import Event
 from backupd.history import History
-from backupd.language import Language
-from backupd.messages import Voice
-from backupd.notices import Policy, Topic
+from backupd.telling.language import Language
+from backupd.telling.messages import Voice
+from backupd.telling.notices import Policy, Topic
 from backupd.notifiers.mail import Mail, MailServer
 from backupd.outbox import Outbox
 from fakes.accounts import MOMENT, failed, started
@@ -98,7 +98,7 @@ def forked(action: Callable[[], None]) -> bool:
 
 
 def main(folder: Path, port: int) -> None:
-    backupd.messages.sample(voice(0), MOMENT)  # what it loads, no fork has to load again
+    backupd.telling.messages.sample(voice(0), MOMENT)  # what it loads, no fork has to load again
     notes = folder / "places"
 
     def told(number: int, arrived: Callable[[str], None]) -> None:

@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from backupd.errors import DumpError, Interrupted, NotifierError
 from backupd.events import Event, RunsMissed
 from backupd.history import History
-from backupd.language import Language
-from backupd.messages import Voice
-from backupd.notices import Policy, Topic
+from backupd.telling.language import Language
+from backupd.telling.messages import Voice
+from backupd.telling.notices import Policy, Topic
 from backupd.notifiers.worker import Round
 from backupd.observers.aside import Aside
 from backupd.observers.group import ObserverGroup

@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from backupd.errors import DumpError
 from backupd.events import Event
 from backupd.history import History
-from backupd.language import Language
+from backupd.telling.language import Language
 from backupd.lock import SetLock
-from backupd.messages import Voice
-from backupd.notices import Policy, Topic
+from backupd.telling.messages import Voice
+from backupd.telling.notices import Policy, Topic
 from backupd.observers.group import ObserverGroup
 from backupd.observers.metrics import MetricsFile
 from backupd.observers.notify import Routes, Telling

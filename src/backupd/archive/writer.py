@@ -53,46 +53,57 @@ def build_archive(
         timezone=header.timezone,
     )
     oldest_full = header.created_at - making.full_every
-    try:
-        with (
-            _created(target) as output,
-            _contents(output, header, encoder, making, layout) as (contents, inner_encoder),
-            Ledger(target.parent) as ledger,
-            carrier(making.previous, encoder.password, target.parent, layout, oldest_full) as (
-                found,
-                full_because,
-            ),
-            Workers(making.workers or default_workers(), inner_encoder.values()) as workers,
-        ):
-            build = Build(
-                header=header,
-                encoder=inner_encoder,
-                new_salt=making.new_salt,
-                output=contents,
-                ledger=ledger,
-                on_progress=on_progress,
-                layout=layout,
-                carrier=found,
-            )
-            workers.run(build.steps(items))
-            workers.run(build.steps_again())
-            workers.run(build.own_steps())
-            ledger.write_directory(contents)
-        if password:
+    with (
+        _failures_explained(target),
+        _created(target) as output,
+        _contents(output, header, encoder, making, layout) as (contents, inner_encoder),
+        Ledger(target.parent) as ledger,
+        carrier(making.previous, encoder.password, target.parent, layout, oldest_full) as (
+            found,
+            full_because,
+        ),
+        Workers(making.workers or default_workers(), inner_encoder.values()) as workers,
+    ):
+        build = Build(
+            header=header,
+            encoder=inner_encoder,
+            new_salt=making.new_salt,
+            output=contents,
+            ledger=ledger,
+            on_progress=on_progress,
+            layout=layout,
+            carrier=found,
+        )
+        workers.run(build.steps(items))
+        workers.run(build.steps_again())
+        workers.run(build.own_steps())
+        ledger.write_directory(contents)
+    if password:
+        with _failures_explained(target):
             refuse_plain_members(target, allowed=RESTORE_PATH if layout.names_hidden else "")
+    return _outcome(target, output, build, full_because)
+
+
+@contextmanager
+def _failures_explained(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ArchiveError(
             f"The archive {target.name} cannot be written: {error.strerror or error}.",
             hint=f"Check the free space and the permissions of {target.parent}.",
         ) from error
+
+
+def _outcome(target: Path, output: FileOutput, build: Build, full_because: str) -> Archive:
     return Archive(
-        name=header.archive,
+        name=build.header.archive,
         path=target,
         size=output.position,
         sha256=output.sha256(),
-        created_at=header.created_at,
-        scope=header.scope,
-        encrypted=bool(password),
+        created_at=build.header.created_at,
+        scope=build.header.scope,
+        encrypted=build.layout.encrypted,
         members=build.members,
         content_bytes=build.content_bytes,
         databases=tuple(build.databases),

@@ -44,7 +44,7 @@ def send_samples(app: "App", channel: str | None = None) -> dict[str, str]:
     Raises:
         UnknownNameError: there is no such channel, or none at all.
     """
-    from backupd.messages import sample  # noqa: PLC0415
+    from backupd.telling.messages import sample  # noqa: PLC0415
 
     notifiers = app.channels.notifiers()
     chosen = {

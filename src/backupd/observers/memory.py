@@ -3,7 +3,7 @@
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from backupd.notices import Memory, Open
+from backupd.telling.notices import Memory, Open
 from backupd.outbox import Draft, Outbox
 
 _MEMORY = TypeAdapter(Memory)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from backupd.accounts import (
+from backupd.telling.accounts import (
     Account,
     account_of,
     account_of_dead,
@@ -15,9 +15,9 @@ from backupd.errors import BackupdError
 from backupd.events import Event, OperationEnded, OperationFailed, OperationStarted, RunsMissed
 from backupd.history import History
 from backupd.message import Message
-from backupd.messages import Past, Voice, compose, ping
+from backupd.telling.messages import Past, Voice, compose, ping
 from backupd.model import Outcome
-from backupd.notices import Decision, Memory, Policy, Topic, decide
+from backupd.telling.notices import Decision, Memory, Policy, Topic, decide
 from backupd.observers.memory import read_memory, write_memory
 from backupd.outbox import Draft, Envelope, Outbox
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from backupd import __version__
-from backupd.messages import Voice, environment
+from backupd.telling.messages import Voice, environment
 from backupd.model import Outcome
 from backupd.operations.status import Status
 from backupd.records import Run
-from backupd.wording import operation_name
+from backupd.telling.wording import operation_name
 
 _DAY = timedelta(days=1)
 _WEEKS = 26

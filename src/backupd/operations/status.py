@@ -6,7 +6,7 @@ from datetime import datetime
 
 from backupd.history import History
 from backupd.lock import SetLock
-from backupd.notices import Open
+from backupd.telling.notices import Open
 from backupd.observers.memory import open_problems
 from backupd.outbox import Outbox
 from backupd.records import CopyRecord, Run, Sighting

@@ -10,15 +10,15 @@ from functools import cache
 import jinja2
 
 from backupd import __version__
-from backupd.accounts import Account
+from backupd.telling.accounts import Account
 from backupd.events import OperationStarted
-from backupd.language import Language
+from backupd.telling.language import Language
 from backupd.message import Message
 from backupd.model import Outcome
-from backupd.notices import Notice, Open, Topic
-from backupd.picture import COLUMNS, Shade, draw
-from backupd.problems import Row
-from backupd.wording import operation_name, summary, title
+from backupd.telling.notices import Notice, Open, Topic
+from backupd.telling.picture import COLUMNS, Shade, draw
+from backupd.telling.problems import Row
+from backupd.telling.wording import operation_name, summary, title
 
 _DAY = timedelta(days=1)
 _SHADES = {
@@ -124,7 +124,7 @@ _BACKWARDS = range(COLUMNS - 1, -1, -1)
 def environment(language: Language) -> jinja2.Environment:
     """Give the templates in a language; what is put into HTML is escaped."""
     templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("backupd"),
+        loader=jinja2.PackageLoader("backupd.telling"),
         autoescape=jinja2.select_autoescape(["html"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

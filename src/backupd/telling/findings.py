@@ -7,7 +7,7 @@ from backupd.cleaning import Cleaning, CleanReport
 from backupd.events import Report
 from backupd.health import Health, MonitorReport
 from backupd.model import Outcome, Scope
-from backupd.problems import Cause, Problem, Row
+from backupd.telling.problems import Cause, Problem, Row
 from backupd.reports import BackupReport, Copy, DeliveryReport, Proof, ProofReport
 
 _NAMED = 5

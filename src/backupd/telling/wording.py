@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from backupd.language import Language
-from backupd.notices import Notice, Topic
+from backupd.telling.language import Language
+from backupd.telling.notices import Notice, Topic
 
 
 def title(notice: Notice, language: Language, backups_this_week: int) -> str:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from backupd.errors import BackupdError, Interrupted
 from backupd.events import OperationEnded, OperationFailed, OperationStarted
-from backupd.findings import found_in
+from backupd.telling.findings import found_in
 from backupd.model import Outcome
-from backupd.problems import Cause, Problem, Row
+from backupd.telling.problems import Cause, Problem, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

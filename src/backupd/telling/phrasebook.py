@@ -55,7 +55,7 @@ def _value(name: str, text: str, code: str) -> str:
 @cache
 def _phrases(code: str) -> tuple[_Phrase, ...]:
     """Read the catalog; what says most by itself comes first, so that it is not taken for less."""
-    source = (files("backupd") / "locale" / f"{code}.sentences.po").read_bytes()
+    source = (files("backupd.telling") / "locale" / f"{code}.sentences.po").read_bytes()
     entries = [entry for entry in read_po(io.BytesIO(source), locale=code) if entry.id]
     entries.sort(key=lambda entry: len(_HOLE.sub("", str(entry.id))), reverse=True)
     return tuple(

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
-from backupd.phrasebook import translated
+from backupd.telling.phrasebook import translated
 
 _SIZES = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte")
 _STEP = 1000
@@ -26,7 +26,7 @@ def _catalog(code: str) -> gettext.NullTranslations:
     """Compile a catalog in memory; English is what the texts are written in."""
     if code == "en":
         return gettext.NullTranslations()
-    source = (files("backupd") / "locale" / f"{code}.po").read_bytes()
+    source = (files("backupd.telling") / "locale" / f"{code}.po").read_bytes()
     compiled = io.BytesIO()
     write_mo(compiled, read_po(io.BytesIO(source), locale=code))
     compiled.seek(0)

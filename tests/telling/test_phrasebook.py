@@ -9,8 +9,8 @@ import pytest
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
-from backupd.language import Language
-from backupd.phrasebook import translated
+from backupd.telling.language import Language
+from backupd.telling.phrasebook import translated
 from fakes.sentences import HOLE, sentences_of
 
 SPOKEN = (
@@ -55,7 +55,7 @@ ELSEWHERE = {
 
 IN_ONE_OF_THOSE = {f"was killed by {HOLE}", f"{HOLE} {HOLE} while {HOLE}{HOLE}"}
 
-SOURCE = files("backupd") / "locale" / "fr.sentences.po"
+SOURCE = files("backupd.telling") / "locale" / "fr.sentences.po"
 ENTRIES = [entry for entry in read_po(io.BytesIO(SOURCE.read_bytes()), locale="fr") if entry.id]
 A_HOLE = re.compile(r"%\((\w+)\)s")
 

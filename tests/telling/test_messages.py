@@ -18,16 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backupd
-from backupd.accounts import account_of
+from backupd.telling.accounts import account_of
 from backupd.errors import DumpError
 from backupd.events import OperationEnded, OperationFailed
-from backupd.language import Language
+from backupd.telling.language import Language
 from backupd.logs import Redactor
 from backupd.message import Message
-from backupd.messages import Past, Voice, compose, sample
+from backupd.telling.messages import Past, Voice, compose, sample
 from backupd.model import Outcome
-from backupd.notices import Memory, Policy, Topic, decide
-from backupd.picture import HEIGHT, WIDTH, Shade, draw
+from backupd.telling.notices import Memory, Policy, Topic, decide
+from backupd.telling.picture import HEIGHT, WIDTH, Shade, draw
 from fakes.accounts import MOMENT, backed_up, failed
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -182,11 +182,11 @@ def test_every_text_has_its_french_and_the_catalog_has_no_other() -> None:
         message if isinstance(message, str) else message[0]
         for _, _, message, _, _ in extract_from_dir(
             folder,
-            [("**.py", "python"), ("templates/**.*", "jinja2.ext:babel_extract")],
+            [("**.py", "python"), ("telling/templates/**.*", "jinja2.ext:babel_extract")],
             keywords={"_": None, "gettext": None, "n_": (1, 2), "ngettext": (1, 2)},
         )
     }
-    source = (folder / "locale" / "fr.po").read_bytes()
+    source = (folder / "telling/locale/fr.po").read_bytes()
     catalog = read_po(BytesIO(source), locale="fr")
     french = {
         each.id if isinstance(each.id, str) else each.id[0]: each for each in catalog if each.id
