@@ -13,7 +13,6 @@ import click
 import pytest
 
 from backupd import errors
-from backupd.archive.manifest import manifest_lines
 from backupd.cli.main import cli
 from backupd.cli.run import EXIT_CODES
 from backupd.model import (
@@ -27,6 +26,7 @@ from backupd.model import (
     Scope,
 )
 from backupd.settings.texts import env_example
+from fakes.manifests import manifest_lines
 from backupd.settings.variables import all_variables, variable
 from pages import BLOCK, DOCS, PAGES, README, ROOT, every_page, first_names, rows, section
 

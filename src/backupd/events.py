@@ -122,7 +122,7 @@ class Progressed:
     done: int
     """Bytes so far."""
     total: int
-    """Bytes in all, as far as is known."""
+    """Bytes in all, as far as is known; 0 while it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

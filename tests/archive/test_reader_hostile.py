@@ -18,13 +18,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backupd.archive.manifest import MANIFEST_PATH, manifest_lines
+from backupd.archive.manifest import MANIFEST_PATH
 from backupd.archive.view import ObjectView
 from backupd.errors import BackupdError, DamagedError, RefusedError
 from backupd.model import ArchiveHeader, Manifest, ManifestEntry, MemberKind, Scope
 from backupd.operations.restore import Restore
 from backupd.operations.retrieve import Reading
 from backupd.operations.select import Selection
+from fakes.manifests import manifest_lines
 from fakes.archives import KEY, archive_of, look
 from fakes.destinations import MemoryDestination
 

@@ -23,6 +23,7 @@ from backupd.model import (
     Omission,
     OmissionReason,
 )
+from backupd.sources.files import FileTree
 from fakes.archiving import BuildArchive
 
 PASSWORD = "korrekt pferd"
@@ -288,6 +289,40 @@ def test_a_file_that_never_rests_is_taken_as_it_is_and_marked(
     assert entry["changed_while_read"] is True
     assert entry["sha256"] == hashlib.sha256(content).hexdigest()
     assert opened.namelist()[:2] == ["nothing", "large.dat"]
+
+
+def test_a_file_rewritten_since_it_was_seen_is_taken_as_it_is(
+    build: BuildArchive, tree: Path
+) -> None:
+    """Its size and times are those of before, and only the time of the change tells."""
+    items = list(FileTree(root=tree, include=("odd/a b", "nothing")).members())
+    seen = (tree / "odd/a b").stat()
+    (tree / "odd/a b").write_bytes(b"B A")
+    os.utime(tree / "odd/a b", ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    archive = build(items)
+    assert archive.complete
+    with zipfile.ZipFile(archive.path) as opened:
+        manifest = parse_manifest([opened.read(".backupd/manifest.json")])
+        assert opened.read("odd/a b") == b"B A"
+    (entry,) = [entry for entry in manifest.entries if entry.path == "odd/a b"]
+    assert entry.sha256 == hashlib.sha256(b"B A").hexdigest()
+    assert entry.ctime_ns == (tree / "odd/a b").stat().st_ctime_ns > seen.st_ctime_ns
+
+
+def test_what_a_source_leaves_out_is_named_before_what_cannot_be_read(
+    build: BuildArchive, tree: Path
+) -> None:
+    gone = _members(tree, *(f"src/{number % 9}/file{number}.py" for number in range(40)))
+    for member in gone:
+        Path(member.origin).unlink()
+    special = [
+        Omission(path=f"{number}.socket", reason=OmissionReason.SPECIAL, harmless=True)
+        for number in range(40)
+    ]
+    mixed = [item for pair in zip(gone, special, strict=True) for item in pair]
+    archive = build([*mixed, *_members(tree, "nothing")])
+    assert archive.omissions[:40] == tuple(special)
+    assert [each.path for each in archive.omissions[40:]] == [member.path for member in gone]
 
 
 def test_a_file_cut_short_under_the_reader_is_read_again(build: BuildArchive, tree: Path) -> None:

@@ -13,7 +13,7 @@ import pyzipper
 
 from backupd.archive.manifest import parse_manifest
 from backupd.errors import ArchiveError, DumpError, SourceError
-from backupd.events import ArchiveBuilt, CopyEnded, LeftoversSwept, Progressed
+from backupd.events import ArchiveBuilt, ArchiveStarted, CopyEnded, LeftoversSwept, Progressed
 from backupd.model import Member, MemberKind, Omission, OmissionReason, Outcome, Scope
 from backupd.operations.backup import TakeBackup
 from backupd.operations.deliver import Deliver, Delivery
@@ -263,6 +263,20 @@ def test_leftovers_of_a_dead_run_are_swept(backup: TakeBackup) -> None:
     backup.run(listener)
     assert left_in_spool(backup) == []
     assert listener.of(LeftoversSwept)[0].names == ("shop-2025-11-07-01-00-00.zip.partial",)
+
+
+def test_what_all_members_are_together_is_said_once(backup: TakeBackup) -> None:
+    listener = Listener()
+    report = backup.run(listener)
+    (started,) = listener.of(ArchiveStarted)
+    assert (started.members, started.content_bytes) == (
+        report.archive.members,
+        report.archive.content_bytes,
+    )
+    kinds = [type(event) for event in listener.events]
+    assert kinds.index(ArchiveStarted) < kinds.index(ArchiveBuilt)
+    totals = {event.total for event in listener.of(Progressed) if event.phase == "zipping"}
+    assert totals <= {0, started.content_bytes}
 
 
 def test_ctrl_c_while_zipping_leaves_nothing(backup: TakeBackup, memory: MemoryDestination) -> None:

@@ -200,6 +200,23 @@ def test_spool_and_destinations_are_left_out_even_through_a_link(root: Path) -> 
     assert paths(tree) == ["app", "app/a"]
 
 
+def test_the_spool_is_left_out_behind_a_link_that_is_followed(root: Path, tmp_path: Path) -> None:
+    write(root, "app/a")
+    write(tmp_path, "var/spool/shop.zip.partial", "var/other")
+    (root / "app" / "var").symlink_to(tmp_path / "var")
+    tree = FileTree(root=root, follow_symlinks=True, never=(tmp_path / "var" / "spool",))
+    assert paths(tree) == ["app", "app/a", "app/var", "app/var/other"]
+
+
+def test_an_included_directory_that_goes_away_is_an_error(root: Path) -> None:
+    write(root, "app/a", "b/c")
+    items = FileTree(root=root, include=("app", "b")).members()
+    next(items)
+    subprocess.run(["rm", "-r", root / "b"], check=True)
+    with pytest.raises(SourceError, match="b is to be backed up and cannot be read"):
+        list(items)
+
+
 def test_what_cannot_be_read_makes_a_partial_backup() -> None:
     with without_rights() as root:
         write(root, "closed/secret", "open")

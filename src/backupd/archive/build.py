@@ -9,14 +9,15 @@ from pathlib import Path
 
 from backupd.archive.carry import Carried, Carrier, Layout, RunCheck
 from backupd.archive.chunked import ChunkedMember
-from backupd.archive.encoding import Encoded, Encoder, Reading, manifest_line, own_reading
+from backupd.archive.encoding import Encoded, Encoder, manifest_line
 from backupd.archive.ledger import Ledger
 from backupd.archive.lines import LINE_END
 from backupd.archive.manifest import MANIFEST_PATH, manifest_document
 from backupd.archive.output import Output, UnreadableError
+from backupd.archive.reading import Reading, own_reading
 from backupd.archive.records import SALT_BYTES
 from backupd.archive.restore_text import RESTORE_PATH, restore_text
-from backupd.archive.slots import BATCH, Message, Slot
+from backupd.archive.slots import BATCH, Message, Slot, weight
 from backupd.archive.workers import Request, Step
 from backupd.errors import DumpError
 from backupd.model import (
@@ -46,7 +47,10 @@ class Build:
     layout: Layout
     carrier: Carrier | None = None
     """Finds what need not be read again."""
-    omissions: list[Omission] = field(default_factory=list)
+    left_out: list[Omission] = field(default_factory=list)
+    """What a source did not give."""
+    unread: list[Omission] = field(default_factory=list)
+    """What could not be read."""
     databases: list[DatabaseFacts] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     members: int = 0
@@ -55,6 +59,11 @@ class Build:
     _again: list[Member] = field(default_factory=list)
     _paths: set[str] = field(default_factory=lambda: {MANIFEST_PATH})
     _dumps: list[str] = field(default_factory=list)
+
+    @property
+    def omissions(self) -> list[Omission]:
+        """What is not in the archive, and why; in the same order for the same tree."""
+        return self.left_out + self.unread
 
     def steps(self, items: Iterable[Member | Omission]) -> Iterator[Step]:
         """Write the members, of several with one path the first; note what a source leaves out."""
@@ -67,10 +76,10 @@ class Build:
     def _first_of_each_path(self, items: Iterable[Member | Omission]) -> Iterator[Member]:
         for item in items:
             if isinstance(item, Omission):
-                self.omissions.append(item)
+                self.left_out.append(item)
             elif item.path in self._paths:
                 taken = Omission(path=item.path, reason=OmissionReason.NAME_TAKEN)
-                self.omissions.append(taken)
+                self.left_out.append(taken)
             else:
                 self._paths.add(item.path)
                 yield item
@@ -79,9 +88,9 @@ class Build:
         batch: list[Member] = []
         run: list[tuple[Member, Carried]] = []
         room = BATCH
-        may_carry = self.carrier is not None and not last_try
+        carrier = None if last_try else self.carrier
         for member in members:
-            carried = self._carried(member) if may_carry else None
+            carried = self._carried(carrier, member) if carrier else None
             if run and (
                 carried is None
                 or carried.number != run[-1][1].number + 1
@@ -89,7 +98,8 @@ class Build:
             ):
                 yield partial(self._take_run, run)
                 run = []
-            needed = _weight(member)
+            names = len(member.path) + len(member.origin) + len(member.link_target)
+            needed = weight(member.size or 0, names)
             chunked = member.stream is not None or needed > BATCH
             if batch and (carried or chunked or needed > room):
                 yield self._batch(batch, last_try=last_try)
@@ -106,9 +116,9 @@ class Build:
         if batch:
             yield self._batch(batch, last_try=last_try)
 
-    def _carried(self, member: Member) -> Carried | None:
+    def _carried(self, carrier: Carrier, member: Member) -> Carried | None:
         """Find a member in the previous archive; a dump keeps its path there, if that is free."""
-        carried = self.carrier.find(member) if self.carrier else None
+        carried = carrier.find(member)
         if carried and carried.database and carried.database.path != member.path:
             if carried.database.path in self._paths:
                 return None
@@ -237,10 +247,10 @@ class Build:
     def _omit(self, member: Member, error: OSError | DumpError) -> None:
         if isinstance(error, DumpError):
             failed, detail = OmissionReason.DUMP_FAILED, f"{error} {error.hint}"
-            self.omissions.append(Omission(path=member.path, reason=failed, detail=detail))
+            self.unread.append(Omission(path=member.path, reason=failed, detail=detail))
             return
         vanished = isinstance(error, _VANISHED)
-        self.omissions.append(
+        self.unread.append(
             Omission(
                 path=member.path,
                 reason=OmissionReason.VANISHED if vanished else OmissionReason.UNREADABLE,
@@ -276,16 +286,6 @@ class Build:
         chunked = ChunkedMember(reading, self.output, self.encoder, lambda _: None)
         yield from chunked.stream_steps(iter(content))
         yield lambda: self.ledger.note_record(chunked.central, chunked.offset)
-
-
-def _weight(member: Member) -> int:
-    """Tell how many bytes of a slot a member may need in request and answer.
-
-    Each character of its path, origin and link target may become an escape of 12 bytes in the
-    manifest.
-    """
-    names = len(member.path) + len(member.origin) + len(member.link_target)
-    return (member.size or 0) + 1024 + 12 * names
 
 
 def _looked_at_again(member: Member) -> Member:

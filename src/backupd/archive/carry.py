@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backupd.archive.deflate import Buffer, crc32
-from backupd.archive.lines import member_line, quoted
+from backupd.archive.lines import line_start, quoted
 from backupd.archive.manifest import database_facts
 from backupd.archive.previous import Previous
 from backupd.errors import ArchiveError, WrongPasswordError
@@ -198,7 +198,7 @@ class Carrier:
 
 def _start(member: Member) -> bytes:
     """Write how an unchanged member's line starts."""
-    return member_line(
+    start = line_start(
         member.path,
         member.kind.value,
         member.size or 0,
@@ -209,7 +209,8 @@ def _start(member: Member) -> bytes:
         inode=member.inode,
         ctime_ns=member.ctime_ns,
         link_target=member.link_target,
-    )[:-1]
+    )
+    return start.encode()
 
 
 @contextmanager

@@ -14,13 +14,13 @@ from backupd.archive.cipher import Encrypter
 from backupd.archive.deflate import LAST_BLOCK, crc32
 from backupd.archive.encoding import (
     Encoder,
-    Reading,
     file_mode,
     may_shrink,
     open_source,
     opened,
 )
 from backupd.archive.output import Buffer, Output
+from backupd.archive.reading import Reading
 from backupd.archive.records import (
     DEFLATED,
     aes_extra,

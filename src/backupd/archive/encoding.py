@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cache
 from grp import getgrgid
 from pwd import getpwuid
@@ -14,7 +13,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from backupd.archive import deflate
-from backupd.archive.lines import LINE_END, member_line
+from backupd.archive.lines import LINE_END, line_start, member_line
+from backupd.archive.reading import Known, Reading
 from backupd.archive.records import (
     DEFLATED,
     STORED,
@@ -31,39 +31,6 @@ _FORMATS = {
     "directory": stat.S_IFDIR,
     "symlink": stat.S_IFLNK,
 }
-
-
-Known = tuple[int, int, int, int, int, int, int, int]
-"""What is known of a member, in the order of `Reading` from `mtime_ns` to `device`."""
-
-
-class Reading(NamedTuple):
-    """A member for a worker to read, in values that `marshal` knows."""
-
-    path: str
-    kind: str
-    mtime_ns: int
-    mode: int
-    size: int
-    uid: int
-    gid: int
-    ctime_ns: int
-    inode: int
-    device: int
-    link_target: str
-    origin: str
-    salt: bytes
-
-    @property
-    def known(self) -> Known:
-        """What the walk saw."""
-        return self[2:10]
-
-
-def own_reading(path: str, created_at: datetime, salt: bytes = b"") -> Reading:
-    """Describe a file that backupd itself puts into an archive."""
-    created_ns = int(created_at.timestamp()) * 1_000_000_000
-    return Reading(path, "file", created_ns, 0o600, 0, 0, 0, 0, 0, 0, "", "", salt)
 
 
 class Encoded(NamedTuple):
@@ -276,7 +243,7 @@ def manifest_line(
 ) -> bytes:
     """Write a member's line of the manifest."""
     mtime_ns, mode, _, uid, gid, ctime_ns, inode, _ = known
-    return member_line(
+    start = line_start(
         reading.path,
         reading.kind,
         size,
@@ -287,6 +254,9 @@ def manifest_line(
         inode=inode,
         ctime_ns=ctime_ns,
         link_target=reading.link_target,
+    )
+    return member_line(
+        start,
         user=_user(uid),
         group=_group(gid),
         sha256=digest,

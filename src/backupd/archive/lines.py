@@ -8,7 +8,7 @@ quoted = encode_basestring_ascii
 LINE_END = b",\n"
 
 
-def member_line(
+def line_start(
     path: str,
     kind: str,
     size: int,
@@ -17,20 +17,13 @@ def member_line(
     mode: int,
     uid: int,
     gid: int,
-    inode: int = 0,
-    ctime_ns: int = 0,
-    link_target: str = "",
-    user: str = "",
-    group: str = "",
-    sha256: str = "",
-    changed_while_read: bool = False,
-    stored_crc32: int = 0,
-    carried_from: str = "",
-) -> bytes:
-    """Write a member as JSON in ASCII; from `inode` on, what is 0, false or "" is left out.
+    inode: int,
+    ctime_ns: int,
+    link_target: str,
+) -> str:
+    """Write how a member's line starts: what `carry.py` compares, and the file system tells.
 
-    A path that is not UTF-8 keeps its lone surrogates. What `carry.py` compares comes first. (The
-    json module would take three times as long, and this is done for every member.)
+    From `inode` on, what is 0 or "" is left out.
     """
     line = (
         f'{{"path": {quoted(path)}, "kind": "{kind}", "size": {size}, "mtime_ns": {mtime_ns}, '
@@ -42,6 +35,25 @@ def member_line(
         line += f', "ctime_ns": {ctime_ns}'
     if link_target:
         line += f', "link_target": {quoted(link_target)}'
+    return line
+
+
+def member_line(
+    start: str,
+    *,
+    user: str,
+    group: str,
+    sha256: str,
+    changed_while_read: bool,
+    stored_crc32: int,
+    carried_from: str = "",
+) -> bytes:
+    """Write a member as JSON in ASCII; what is 0, false or "" is left out.
+
+    A path that is not UTF-8 keeps its lone surrogates. (The json module would take three times as
+    long, and this is done for every member.)
+    """
+    line = start
     if user:
         line += f', "user": {quoted(user)}'
     if group:

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from backupd.archive.lines import LINE_END, member_line
 from backupd.errors import ArchiveError, DamagedError
 from backupd.model import (
     ArchiveHeader,
@@ -60,20 +59,8 @@ def manifest_document(
     yield b"\n]}\n"
 
 
-def manifest_lines(manifest: Manifest) -> Iterator[bytes]:
-    """Write a manifest that is in memory as a whole."""
-    lines = (member_line(**entry._asdict()) for entry in manifest.entries)
-    return manifest_document(
-        manifest.header,
-        [LINE_END.join(lines)],
-        encrypted=manifest.encrypted,
-        databases=manifest.databases,
-        omissions=manifest.omissions,
-    )
-
-
 def parse_manifest(lines: Iterable[bytes]) -> Manifest:
-    """Read what `manifest_lines` wrote.
+    """Read what `manifest_document` wrote.
 
     Raises:
         DamagedError: it is not a manifest.

@@ -12,12 +12,21 @@ from typing import Any, Final
 CHUNK: Final = 1 << 20
 """Bytes of a large member that are deflated together."""
 BATCH: Final = 1 << 20
-"""What one batch of small members may weigh; see `build.py`."""
+"""What one batch of small members may weigh; see `weight`."""
 
 _SETUP: Final = 1 << 16
 _HEAD: Final = struct.Struct("<QQ")
 _WORK: Final = BATCH + (1 << 16)
 _SLOT: Final = _HEAD.size + CHUNK + _WORK
+
+
+def weight(size: int, names: int) -> int:
+    """Tell how many bytes of a slot a member of `size` bytes may need in request and answer.
+
+    `names` is the number of characters in its path, origin and link target: each may become an
+    escape of 12 bytes in the manifest.
+    """
+    return size + 1024 + 12 * names
 
 
 Message = tuple[Any, ...]

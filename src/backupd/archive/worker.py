@@ -10,7 +10,8 @@ import sys
 from zoneinfo import ZoneInfo
 
 from backupd.archive import deflate
-from backupd.archive.encoding import Encoder, Reading
+from backupd.archive.encoding import Encoder
+from backupd.archive.reading import Reading
 from backupd.archive.slots import SharedMemory, Slot
 
 

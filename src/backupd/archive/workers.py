@@ -97,8 +97,10 @@ class Workers:
         try:
             for _ in range(count):
                 self._start(slots, inbox)
-        except OSError as error:
+        except BaseException as error:
             self.close()
+            if not isinstance(error, OSError):
+                raise
             raise ArchiveError(
                 f"The archive engine's workers cannot be started: {error.strerror}."
             ) from error
@@ -115,7 +117,7 @@ class Workers:
                 # The interpreter that runs now, even if an upgrade has replaced its file.
                 executable="/proc/self/exe",
                 pass_fds=(self._memory, inbox, worker_end),
-                env=os.environ | _MALLOC,
+                env=_MALLOC | os.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )

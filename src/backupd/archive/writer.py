@@ -40,6 +40,7 @@ def build_archive(
     is wrong with the archive: then what stands at `target` is of no use.
 
     Raises:
+        SourceError: as `items` raises it.
         ArchiveError: the archive cannot be written, or came out with a plain member although
             a password is set.
         DumpError: a dump failed, as the dump itself raised it.

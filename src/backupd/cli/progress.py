@@ -110,9 +110,10 @@ class Bar:
         """Move the bar."""
         if not isinstance(event, Progressed):
             return
+        total = event.total or None
         if event.phase not in self._rows:
-            self._rows[event.phase] = self._progress.add_task(event.phase, total=event.total)
-        self._progress.update(self._rows[event.phase], completed=event.done, total=event.total)
+            self._rows[event.phase] = self._progress.add_task(event.phase, total=total)
+        self._progress.update(self._rows[event.phase], completed=event.done, total=total)
 
 
 @contextmanager

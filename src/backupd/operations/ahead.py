@@ -1,9 +1,10 @@
 """Walks a source in a thread of its own, so that the archive grows from the first member on."""
 
+import signal
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from queue import SimpleQueue
-from threading import Semaphore, Thread
+from threading import Thread
 from types import TracebackType
 from typing import Self
 
@@ -15,9 +16,10 @@ _AHEAD = 100_000
 
 
 class Ahead:
-    """What a source gives, in its order; the thread is gone when the context is left.
+    """What a source gives, in its order.
 
-    It runs far ahead: that all is known soon is what makes "43 %" possible.
+    The thread runs far ahead: that all is known soon is what makes "43 %" possible. It has ended
+    when the context is left, or ends soon if that is because of an error, which waits for no disk.
     """
 
     def __init__(self, items: Iterable[Member | Omission]) -> None:
@@ -26,10 +28,13 @@ class Ahead:
         self.content_bytes = 0
         """Their sizes, as far as they are known."""
         self.is_complete = False
+        """Whether these are all; never, if the source failed."""
         self._items = iter(items)
         self._found: SimpleQueue[list[Member | Omission]] = SimpleQueue()
-        self._room = Semaphore(_AHEAD // _AT_ONCE)
-        self._error: Exception | None = None
+        self._room: SimpleQueue[None] = SimpleQueue()  # a semaphore that a signal cannot lock
+        for _ in range(_AHEAD // _AT_ONCE):
+            self._room.put(None)
+        self._error: BaseException | None = None
         self._is_stopped = False
         self._thread = Thread(target=self._walk, name="walk", daemon=True)
 
@@ -44,26 +49,30 @@ class Ahead:
         trace: TracebackType | None,
     ) -> None:
         self._is_stopped = True
-        self._room.release()
-        self._thread.join()
+        self._room.put(None)
+        if error is None:
+            self._thread.join()
 
     def __iter__(self) -> Iterator[Member | Omission]:
         """Give each once; then raise what the source raised."""
         while found := self._found.get():
-            self._room.release()
+            self._room.put(None)
             yield from found
         if self._error:
             raise self._error
 
     def _walk(self) -> None:
+        # Signals are for the other thread, which may have them wait.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         try:
             while not self._is_stopped and (found := list(islice(self._items, _AT_ONCE))):
                 sizes = [item.size or 0 for item in found if isinstance(item, Member)]
                 self.members += len(sizes)
                 self.content_bytes += sum(sizes)
-                self._room.acquire()
+                self._room.get()
                 self._found.put(found)
-        except Exception as error:  # noqa: BLE001  (raised again where it is waited for)
+        except BaseException as error:  # noqa: BLE001  (raised again where it is waited for)
             self._error = error
-        self.is_complete = True
+        else:
+            self.is_complete = True
         self._found.put([])

@@ -3,7 +3,8 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -109,13 +110,14 @@ class _Walk:
         self.root = os.path.realpath(tree.root)
         self.excluder = Excluder(tree.exclude)
         self.never = frozenset(map(os.path.realpath, tree.never))
+        self.never_behind_links = set(_identities(self.never)) if tree.follow_symlinks else set()
         self.parents_given: set[str] = set()
 
     def below(self, start: str) -> Iterator[Member | Omission]:
         """Give an included path, the directories that lead to it, and all that is below it."""
         path = _member_path(start, self.root)
         yield from self._parents(start, path)
-        first = _Place(start, path, os.lstat(start), None)
+        first = _Place(start, path, _status(start), None)
         levels = [iter([self._looked_at(first)])]
         while levels:
             for item, directory in levels[-1]:
@@ -133,7 +135,8 @@ class _Walk:
             parent = path[:index]
             if letter == "/" and parent not in self.parents_given:
                 self.parents_given.add(parent)
-                yield _member(base + parent, parent, os.stat(base + parent), MemberKind.DIRECTORY)
+                status = _status(base + parent, follow_symlinks=True)
+                yield _member(base + parent, parent, status, MemberKind.DIRECTORY)
 
     def _children(self, directory: _Place) -> Iterator[_Found]:
         try:
@@ -158,7 +161,7 @@ class _Walk:
     def _looked_at(self, place: _Place) -> _Found:
         location, path, status, _ = place
         is_directory = stat.S_ISDIR(status.st_mode)
-        if location in self.never:
+        if location in self.never or (status.st_dev, status.st_ino) in self.never_behind_links:
             return None, None
         if path and self.excluder.excludes(path, is_directory=is_directory):
             return None, None
@@ -193,6 +196,23 @@ class _Walk:
             detail=detail,
             harmless=self.tree.ignore_unreadable,
         )
+
+
+def _status(path: str, *, follow_symlinks: bool = False) -> os.stat_result:
+    try:
+        return os.stat(path, follow_symlinks=follow_symlinks)
+    except OSError as error:
+        raise SourceError(
+            f"{path} is to be backed up and cannot be read: {error.strerror}.",
+            hint="Correct BACKUP_SOURCE__INCLUDE, or make what it names readable.",
+        ) from error
+
+
+def _identities(paths: Iterable[str]) -> Iterator[tuple[int, int]]:
+    for path in paths:
+        with suppress(OSError):
+            status = os.stat(path)
+            yield status.st_dev, status.st_ino
 
 
 def _followed(location: str, link: os.stat_result, directory: _Place) -> os.stat_result:

@@ -1,0 +1,42 @@
+"""Manifests that no backup wrote."""
+
+from collections.abc import Iterator
+
+from backupd.archive.lines import LINE_END, line_start, member_line
+from backupd.archive.manifest import manifest_document
+from backupd.model import Manifest, ManifestEntry
+
+
+def manifest_lines(manifest: Manifest) -> Iterator[bytes]:
+    """Write a manifest that is in memory as a whole."""
+    return manifest_document(
+        manifest.header,
+        [LINE_END.join(map(_line, manifest.entries))],
+        encrypted=manifest.encrypted,
+        databases=manifest.databases,
+        omissions=manifest.omissions,
+    )
+
+
+def _line(entry: ManifestEntry) -> bytes:
+    start = line_start(
+        entry.path,
+        entry.kind,
+        entry.size,
+        mtime_ns=entry.mtime_ns,
+        mode=entry.mode,
+        uid=entry.uid,
+        gid=entry.gid,
+        inode=entry.inode,
+        ctime_ns=entry.ctime_ns,
+        link_target=entry.link_target,
+    )
+    return member_line(
+        start,
+        user=entry.user,
+        group=entry.group,
+        sha256=entry.sha256,
+        changed_while_read=entry.changed_while_read,
+        stored_crc32=entry.stored_crc32,
+        carried_from=entry.carried_from,
+    )
