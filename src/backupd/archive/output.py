@@ -57,6 +57,7 @@ class FileOutput:
         self._sha256 = hashlib.sha256()
         self.position = 0
         self._on_its_way = 0
+        self._copied = bytearray(_COPY)
 
     def write(self, data: Buffer) -> None:
         """Write all of it."""
@@ -91,12 +92,12 @@ class FileOutput:
         run: Callable[..., Future[int]],
         check: Callable[[Buffer], None],
     ) -> None:
+        data = memoryview(self._copied)[:length]
         try:
-            data = os.pread(source, length, start)
+            if os.preadv(source, [data], start) != length:
+                raise UnreadableError
         except OSError as error:
             raise UnreadableError from error
-        if len(data) != length:
-            raise UnreadableError
         copying = run(self._copy_range, source, start, length)
         self._sha256.update(data)
         check(data)
