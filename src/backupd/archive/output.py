@@ -3,9 +3,12 @@
 import errno
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import BinaryIO, Protocol
+
+from backupd.archive.slots import BATCH
 
 Buffer = bytes | bytearray | memoryview
 
@@ -43,54 +46,73 @@ class Output(Protocol):
 
 
 _COPY = 1 << 22
+_MUCH = 1 << 18
+"""Bytes that are worth handing to another thread."""
+_BLOCK = BATCH + (1 << 16)
+_MOST_WAITING = 8
+"""Blocks that wait to be hashed and written."""
 
 
 class FileOutput:
     """A new file; `sha256` is that of all that was written.
 
+    `aside` has one thread, which hashes and writes while the archive's builder goes on; no more
+    than a few megabytes wait for it.
+
     Raises:
-        OSError: there is no room, mostly.
+        OSError: there is no room, mostly; said of a `write` by one of the next, or by `settle`.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, aside: Executor) -> None:
         self._descriptor = descriptor
+        self._aside = aside
+        self._waiting: deque[Future[None]] = deque()
         self._sha256 = hashlib.sha256()
-        self.position = 0
+        self._written = 0
         self._on_its_way = 0
         self._copied = bytearray(_COPY)
+        self._buffers = deque(memoryview(bytearray(_BLOCK)) for _ in range(_MOST_WAITING))
+        self.position = 0
 
     def write(self, data: Buffer) -> None:
-        """Write all of it."""
+        """Have all of it written."""
+        for start in range(0, len(data), _BLOCK):
+            piece = memoryview(data)[start : start + _BLOCK]
+            if len(self._waiting) == len(self._buffers):
+                self._waiting.popleft().result()
+            held = self._buffers[0][: len(piece)]
+            self._buffers.rotate()
+            held[:] = piece
+            self._waiting.append(self._aside.submit(self._write, held))
+        self.position += len(data)
+
+    def _write(self, data: memoryview) -> None:
         self._sha256.update(data)
         written = os.write(self._descriptor, data)
         while written < len(data):
-            written += os.write(self._descriptor, memoryview(data)[written:])
+            written += os.write(self._descriptor, data[written:])
         self._advance(len(data))
 
     def _advance(self, length: int) -> None:
-        self.position += length
-        if self.position - self._on_its_way > _SEND_EVERY:
+        self._written += length
+        if self._written - self._on_its_way > _SEND_EVERY:
             self._send()
+
+    def settle(self) -> None:
+        """Wait until all is written."""
+        while self._waiting:
+            self._waiting.popleft().result()
 
     def copy(
         self, source: BinaryIO, start: int, length: int, check: Callable[[Buffer], None]
     ) -> None:
         """Take over bytes of another file, which the kernel copies while they are hashed here."""
-        if length < _COPY:
-            self._copy(source.fileno(), start, length, _at_once, check)
-            return
-        with ThreadPoolExecutor(1) as copier:
-            for done in range(0, length, _COPY):
-                piece = min(length - done, _COPY)
-                self._copy(source.fileno(), start + done, piece, copier.submit, check)
+        self.settle()
+        for done in range(0, length, _COPY):
+            self._copy(source.fileno(), start + done, min(length - done, _COPY), check)
 
     def _copy(
-        self,
-        source: int,
-        start: int,
-        length: int,
-        run: Callable[..., Future[int]],
-        check: Callable[[Buffer], None],
+        self, source: int, start: int, length: int, check: Callable[[Buffer], None]
     ) -> None:
         data = memoryview(self._copied)[:length]
         try:
@@ -98,11 +120,13 @@ class FileOutput:
                 raise UnreadableError
         except OSError as error:
             raise UnreadableError from error
+        run = self._aside.submit if length >= _MUCH else _at_once
         copying = run(self._copy_range, source, start, length)
         self._sha256.update(data)
         check(data)
         if copying.result() != length:
             raise UnreadableError
+        self.position += length
         self._advance(length)
 
     def _copy_range(self, source: int, start: int, length: int) -> int:
@@ -124,24 +148,27 @@ class FileOutput:
 
         For pages that are not yet written, this advice means just that (Linux, mm/fadvise.c).
         """
-        length = self.position - self._on_its_way
+        length = self._written - self._on_its_way
         os.posix_fadvise(self._descriptor, self._on_its_way, length, os.POSIX_FADV_DONTNEED)
-        self._on_its_way = self.position
+        self._on_its_way = self._written
 
     def mark(self) -> Callable[[], None]:
         """Return a function that takes back all that is written from here on."""
-        position, digest = self.position, self._sha256.copy()
+        position, digest = self.position, self._aside.submit(lambda: self._sha256.copy())
 
         def take_back() -> None:
+            self.settle()
             os.ftruncate(self._descriptor, position)
             os.lseek(self._descriptor, position, os.SEEK_SET)
-            self.position, self._sha256 = position, digest
+            self._sha256 = digest.result()
+            self.position = self._written = position
             self._on_its_way = min(self._on_its_way, position)
 
         return take_back
 
     def sha256(self) -> str:
         """Return the digest of what was written, in hexadecimal."""
+        self.settle()
         return self._sha256.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -120,7 +121,10 @@ def _created(target: Path) -> Iterator[FileOutput]:
     """Make the file; it is durable at the end."""
     descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        yield FileOutput(descriptor)
+        with ThreadPoolExecutor(1, "archive") as aside:
+            output = FileOutput(descriptor, aside)
+            yield output
+            output.settle()
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
