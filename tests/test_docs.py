@@ -26,8 +26,8 @@ from backupd.model import (
     Scope,
 )
 from backupd.settings.texts import env_example
-from fakes.manifests import manifest_lines
 from backupd.settings.variables import all_variables, variable
+from fakes.manifests import manifest_lines
 from pages import BLOCK, DOCS, PAGES, README, ROOT, every_page, first_names, rows, section
 
 REFERENCE = DOCS / "reference"

@@ -4,11 +4,11 @@ import json
 import re
 from datetime import UTC
 
+from backupd.outbox import LONGEST_WAIT, SHORTEST_WAIT
 from backupd.telling.accounts import account_of
 from backupd.telling.language import Language
 from backupd.telling.messages import Voice, compose
 from backupd.telling.notices import Memory, Policy, Topic, decide
-from backupd.outbox import LONGEST_WAIT, SHORTEST_WAIT
 from fakes.accounts import backed_up
 from pages import REFERENCE, first_names, section
 

@@ -14,9 +14,9 @@ from backupd.settings.schema import Settings
 if TYPE_CHECKING:  # each costs time that an operation without channels need not pay
     from pydantic import SecretStr
 
-    from backupd.telling.messages import Voice
     from backupd.notifiers.worker import OutboxWorker
     from backupd.outbox import Outbox
+    from backupd.telling.messages import Voice
 
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
@@ -58,8 +58,8 @@ class Channels:
         channels = list(self.notifiers())
         if not channels:
             return None
-        from backupd.telling.notices import Policy, Topic  # noqa: PLC0415
         from backupd.observers.notify import Routes, Telling  # noqa: PLC0415
+        from backupd.telling.notices import Policy, Topic  # noqa: PLC0415
 
         notify = self._settings.notify
         chosen = {topic: getattr(notify, topic, ()) for topic in Topic}

@@ -25,9 +25,9 @@ from backupd.model import ArchiveHeader, Manifest, ManifestEntry, MemberKind, Sc
 from backupd.operations.restore import Restore
 from backupd.operations.retrieve import Reading
 from backupd.operations.select import Selection
-from fakes.manifests import manifest_lines
 from fakes.archives import KEY, archive_of, look
 from fakes.destinations import MemoryDestination
+from fakes.manifests import manifest_lines
 
 CANARY = b"nobody may touch this"
 

@@ -15,19 +15,19 @@ from types import FrameType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import backupd.telling.messages
 import backupd.notifiers.mail
 import backupd.notifiers.worker
 import backupd.observers.notify
 import backupd.outbox
+import backupd.telling.messages
 from backupd.errors import DumpError
 from backupd.events import Event
 from backupd.history import History
+from backupd.notifiers.mail import Mail, MailServer
+from backupd.outbox import Outbox
 from backupd.telling.language import Language
 from backupd.telling.messages import Voice
 from backupd.telling.notices import Policy, Topic
-from backupd.notifiers.mail import Mail, MailServer
-from backupd.outbox import Outbox
 from fakes.accounts import MOMENT, failed, started
 from fakes.clock import WoundClock
 

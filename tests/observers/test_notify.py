@@ -13,15 +13,15 @@ from structlog.testing import capture_logs
 from backupd.errors import DumpError, Interrupted, NotifierError
 from backupd.events import Event, RunsMissed
 from backupd.history import History
-from backupd.telling.language import Language
-from backupd.telling.messages import Voice
-from backupd.telling.notices import Policy, Topic
 from backupd.notifiers.worker import Round
 from backupd.observers.aside import Aside
 from backupd.observers.group import ObserverGroup
 from backupd.observers.notify import Routes, Telling
 from backupd.observers.record import Recorder
 from backupd.outbox import Outbox
+from backupd.telling.language import Language
+from backupd.telling.messages import Voice
+from backupd.telling.notices import Policy, Topic
 from fakes.accounts import MOMENT, backed_up, ended, failed, started
 from fakes.clock import WoundClock
 from fakes.listening import raising

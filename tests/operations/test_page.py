@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from typing_extensions import override
 
-from backupd.telling.language import Language
 from backupd.logs import Redactor
-from backupd.telling.messages import Voice
 from backupd.model import Outcome
-from backupd.telling.notices import Open
 from backupd.operations.page import report_page
 from backupd.operations.status import Place, Status
-from backupd.telling.problems import Problem
 from backupd.records import Run
+from backupd.telling.language import Language
+from backupd.telling.messages import Voice
+from backupd.telling.notices import Open
+from backupd.telling.problems import Problem
 from conftest import Program
 from fakes.accounts import MOMENT
 

@@ -12,10 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from backupd.errors import DumpError
 from backupd.events import Event
 from backupd.history import History
-from backupd.telling.language import Language
 from backupd.lock import SetLock
-from backupd.telling.messages import Voice
-from backupd.telling.notices import Policy, Topic
 from backupd.observers.group import ObserverGroup
 from backupd.observers.metrics import MetricsFile
 from backupd.observers.notify import Routes, Telling
@@ -24,6 +21,9 @@ from backupd.operations.figures import METRICS, metrics_text
 from backupd.operations.status import Place, Records, Status, look
 from backupd.outbox import Outbox
 from backupd.records import Sighting
+from backupd.telling.language import Language
+from backupd.telling.messages import Voice
+from backupd.telling.notices import Policy, Topic
 from fakes.accounts import MOMENT, backed_up, ended, failed, started
 from fakes.promtool import promtool
 from pages import REFERENCE, rows, section

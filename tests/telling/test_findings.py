@@ -5,18 +5,18 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from backupd.telling.accounts import account_of_missed
 from backupd.caution import Objection, Refusal
 from backupd.cleaning import Cleaning, CleanReport, FailedRemoval
 from backupd.events import Report
-from backupd.telling.findings import found_in
 from backupd.health import Check, Finding, Health, MonitorReport
 from backupd.history import History
 from backupd.model import Backup, Outcome
-from backupd.telling.notices import Memory, Policy, Topic, decide
 from backupd.observers.record import Recorder
-from backupd.telling.problems import Cause
 from backupd.reports import BackupReport, DeliveryReport, Flaw, Proof, ProofReport
+from backupd.telling.accounts import account_of_missed
+from backupd.telling.findings import found_in
+from backupd.telling.notices import Memory, Policy, Topic, decide
+from backupd.telling.problems import Cause
 from fakes.accounts import MOMENT, backed_up, ended
 from fakes.accounts import Report as Plain
 

@@ -18,14 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backupd
-from backupd.telling.accounts import account_of
 from backupd.errors import DumpError
 from backupd.events import OperationEnded, OperationFailed
-from backupd.telling.language import Language
 from backupd.logs import Redactor
 from backupd.message import Message
-from backupd.telling.messages import Past, Voice, compose, sample
 from backupd.model import Outcome
+from backupd.telling.accounts import account_of
+from backupd.telling.language import Language
+from backupd.telling.messages import Past, Voice, compose, sample
 from backupd.telling.notices import Memory, Policy, Topic, decide
 from backupd.telling.picture import HEIGHT, WIDTH, Shade, draw
 from fakes.accounts import MOMENT, backed_up, failed

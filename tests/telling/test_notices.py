@@ -6,10 +6,10 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backupd.telling.accounts import Account, account_of
 from backupd.errors import DumpError, Interrupted
 from backupd.events import OperationEnded, OperationFailed
 from backupd.model import Outcome
+from backupd.telling.accounts import Account, account_of
 from backupd.telling.notices import Memory, Notice, Policy, Topic, decide
 from backupd.telling.problems import Cause, Problem
 from fakes.accounts import MOMENT, backed_up, ended, failed

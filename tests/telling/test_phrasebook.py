@@ -14,8 +14,8 @@ from backupd.telling.phrasebook import translated
 from fakes.sentences import HOLE, sentences_of
 
 SPOKEN = (
-    "accounts",
-    "findings",
+    "telling.accounts",
+    "telling.findings",
     "examine",
     "caution",
     "errors",

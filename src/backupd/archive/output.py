@@ -111,9 +111,7 @@ class FileOutput:
         for done in range(0, length, _COPY):
             self._copy(source.fileno(), start + done, min(length - done, _COPY), check)
 
-    def _copy(
-        self, source: int, start: int, length: int, check: Callable[[Buffer], None]
-    ) -> None:
+    def _copy(self, source: int, start: int, length: int, check: Callable[[Buffer], None]) -> None:
         data = memoryview(self._copied)[:length]
         try:
             if os.preadv(source, [data], start) != length:
@@ -154,7 +152,7 @@ class FileOutput:
 
     def mark(self) -> Callable[[], None]:
         """Return a function that takes back all that is written from here on."""
-        position, digest = self.position, self._aside.submit(lambda: self._sha256.copy())
+        position, digest = self.position, self._aside.submit(self._sha256.copy)
 
         def take_back() -> None:
             self.settle()

@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from backupd.archive.cipher import Encrypter
 from backupd.archive.encoding import Encoder
-from backupd.archive.reading import own_reading
 from backupd.archive.output import Buffer, Output, UnreadableError
+from backupd.archive.reading import own_reading
 from backupd.archive.records import (
     OVERHEAD_BYTES,
     SALT_BYTES,

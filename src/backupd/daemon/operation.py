@@ -99,7 +99,9 @@ class OperationProcess:
             phase=self.phase,
             done=self.done,
             total=self.total,
-            seconds_left=elapsed * left / moved if self.total and moved > 0 and elapsed > 1 else None,
+            seconds_left=elapsed * left / moved
+            if self.total and moved > 0 and elapsed > 1
+            else None,
             stalled=self.is_stalled(limit),
         )
 

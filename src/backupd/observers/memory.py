@@ -3,8 +3,8 @@
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from backupd.telling.notices import Memory, Open
 from backupd.outbox import Draft, Outbox
+from backupd.telling.notices import Memory, Open
 
 _MEMORY = TypeAdapter(Memory)
 _NAME = "telling"

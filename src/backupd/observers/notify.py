@@ -4,6 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from backupd.errors import BackupdError
+from backupd.events import Event, OperationEnded, OperationFailed, OperationStarted, RunsMissed
+from backupd.history import History
+from backupd.message import Message
+from backupd.model import Outcome
+from backupd.observers.memory import read_memory, write_memory
+from backupd.outbox import Draft, Envelope, Outbox
 from backupd.telling.accounts import (
     Account,
     account_of,
@@ -11,15 +18,8 @@ from backupd.telling.accounts import (
     account_of_missed,
     account_of_noted,
 )
-from backupd.errors import BackupdError
-from backupd.events import Event, OperationEnded, OperationFailed, OperationStarted, RunsMissed
-from backupd.history import History
-from backupd.message import Message
 from backupd.telling.messages import Past, Voice, compose, ping
-from backupd.model import Outcome
 from backupd.telling.notices import Decision, Memory, Policy, Topic, decide
-from backupd.observers.memory import read_memory, write_memory
-from backupd.outbox import Draft, Envelope, Outbox
 
 _RUNS = 400
 _GOOD_FOR = timedelta(days=7)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from backupd import __version__
-from backupd.telling.messages import Voice, environment
 from backupd.model import Outcome
 from backupd.operations.status import Status
 from backupd.records import Run
+from backupd.telling.messages import Voice, environment
 from backupd.telling.wording import operation_name
 
 _DAY = timedelta(days=1)

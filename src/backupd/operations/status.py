@@ -6,10 +6,10 @@ from datetime import datetime
 
 from backupd.history import History
 from backupd.lock import SetLock
-from backupd.telling.notices import Open
 from backupd.observers.memory import open_problems
 from backupd.outbox import Outbox
 from backupd.records import CopyRecord, Run, Sighting
+from backupd.telling.notices import Open
 
 OPERATIONS = ("backup", "deliver", "clean", "monitor", "verify", "drill")
 _RUNS = 800

@@ -1,1 +1,1 @@
-"""What people are told, and in which words: whether a run is worth it, English and French, mails."""
+"""What people are told, and in which words: what is worth it, English and French, mails."""

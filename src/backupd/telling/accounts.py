@@ -6,8 +6,8 @@ from datetime import datetime
 
 from backupd.errors import BackupdError, Interrupted
 from backupd.events import OperationEnded, OperationFailed, OperationStarted
-from backupd.telling.findings import found_in
 from backupd.model import Outcome
+from backupd.telling.findings import found_in
 from backupd.telling.problems import Cause, Problem, Row
 
 

@@ -7,8 +7,8 @@ from backupd.cleaning import Cleaning, CleanReport
 from backupd.events import Report
 from backupd.health import Health, MonitorReport
 from backupd.model import Outcome, Scope
-from backupd.telling.problems import Cause, Problem, Row
 from backupd.reports import BackupReport, Copy, DeliveryReport, Proof, ProofReport
+from backupd.telling.problems import Cause, Problem, Row
 
 _NAMED = 5
 _CAUSES = {

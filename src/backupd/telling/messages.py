@@ -10,11 +10,11 @@ from functools import cache
 import jinja2
 
 from backupd import __version__
-from backupd.telling.accounts import Account
 from backupd.events import OperationStarted
-from backupd.telling.language import Language
 from backupd.message import Message
 from backupd.model import Outcome
+from backupd.telling.accounts import Account
+from backupd.telling.language import Language
 from backupd.telling.notices import Notice, Open, Topic
 from backupd.telling.picture import COLUMNS, Shade, draw
 from backupd.telling.problems import Row

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from backupd.telling.accounts import Account
 from backupd.events import OperationStarted
 from backupd.model import Outcome
+from backupd.telling.accounts import Account
 from backupd.telling.problems import Cause, Problem
 
 _WEEK = timedelta(days=7)
