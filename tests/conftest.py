@@ -1,6 +1,7 @@
 """What tests of many rooms share: the program as its user runs it."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,10 @@ from fakes.bucket import OwnBucket
 from fakes.fault_proxy import FaultProxy
 from fakes.moto_server import MotoServer
 from fakes.overheard import MARK, OVERHEARD, PLACES, overhear, secret, shown
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background so, and the programs under test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class EnginesTogether(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

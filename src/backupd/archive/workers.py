@@ -18,9 +18,10 @@ waits for him.
     takes answers in the order of the requests
     (writes to the archive); the slot is free again
 
-There are two slots a worker and two more, so that workers stay busy while the parent writes. The
-parent only hashes and writes what workers made (and encrypts where one key stream runs through
-everything), which is little work, so two processors are used to the full.
+There are two slots a worker and two more, so that workers stay busy meanwhile. The parent reads
+and hashes large members (and encrypts where one key stream runs through everything), and a
+thread of it hashes and writes the archive (`output.py`): that holds no lock of Python's for long,
+so two processors are used to the full.
 
 - A worker that is killed closes its outbox: the parent sees that and raises. Nothing is tried
   again, for what killed it (no memory left, mostly) would again.

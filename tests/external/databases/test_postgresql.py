@@ -324,16 +324,19 @@ def test_a_failed_load_leaves_the_database_as_it_was(
 ) -> None:
     member = only_member(source_of(shop.url("shop"), format=form))
     dump = content(member)
+    # In the middle of a word: half of a script may well be a script.
+    is_script = form is PostgresFormat.PLAIN
+    half = dump[: dump.index(b"\nCOPY ") + 4 if is_script else len(dump) // 2]
     loader = loader_of(shop, copy)
     with pytest.raises(LoadError, match="The database is as it was before"):
-        loader.load(member.path, [dump[: len(dump) // 2]])
+        loader.load(member.path, [half])
     assert loader.tables() == {}
     loader.load(member.path, [dump])
     before = loader.tables()
     with pytest.raises(LoadError, match="The database is as it was before"):
         loader.load(member.path, [dump])
     with pytest.raises(LoadError, match="The database is as it was before"):
-        loader.replace(member.path, [dump[: len(dump) // 2]])
+        loader.replace(member.path, [half])
     assert loader.tables() == before
 
 
