@@ -21,7 +21,8 @@ held = json.load(open(state))
 def keep():
     json.dump(held, open(state, 'w'))
 def database(uri):
-    assert uri.startswith('mongodb://drill:p%40') or uri.startswith('mongodb://db.example'), uri
+    drill = re.match('mongodb://drill:p%40[a-zA-Z0-9]+-drill-[a-zA-Z0-9]+@', uri)
+    assert drill or uri.startswith('mongodb://db.example'), uri
     return urlsplit(uri).path.strip('/')
 def configured():
     if given('--uri'):

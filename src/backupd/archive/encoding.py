@@ -146,10 +146,10 @@ class Encoder:
         self, readings: Sequence[Reading], target: memoryview, *, last_try: bool
     ) -> tuple[int, Encoded]:
         """Write a batch's records to `target`; return their length and what became of them."""
-        answer = Encoded(b"", [], [], b"", [], [], [], [], 0)
-        _, starts, offsets, _, written, omitted, again, changed_ones, _ = answer
-        position, content, centrals = 0, 0, bytearray()
-        lines = list[bytes]()
+        position, content, centrals, lines = 0, 0, bytearray(), list[bytes]()
+        starts, offsets = list[int](), list[int]()
+        written, again, changed_ones = list[int](), list[int](), list[int]()
+        omitted = list[tuple[int, int, str]]()
         for index, reading in enumerate(readings):
             try:
                 data, known, changed = _content(reading, last_try=last_try)
@@ -172,8 +172,16 @@ class Encoder:
             content += len(data)
             if changed:
                 changed_ones.append(index)
-        return position, answer._replace(
-            centrals=bytes(centrals), lines=LINE_END.join(lines), content_bytes=content
+        return position, Encoded(
+            centrals=bytes(centrals),
+            starts=starts,
+            offsets=offsets,
+            lines=LINE_END.join(lines),
+            written=written,
+            omitted=omitted,
+            again=again,
+            changed=changed_ones,
+            content_bytes=content,
         )
 
     def record(self, reading: Reading, known: Known, data: bytes) -> tuple[bytes, bytes, bytes]:

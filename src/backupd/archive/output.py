@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import BinaryIO, Protocol
 
-from backupd.archive.slots import BATCH
+from backupd.archive.slots import WORK
 
 Buffer = bytes | bytearray | memoryview
 
@@ -46,9 +46,6 @@ class Output(Protocol):
 
 
 _COPY = 1 << 22
-_MUCH = 1 << 18
-"""Bytes that are worth handing to another thread."""
-_BLOCK = BATCH + (1 << 16)
 _MOST_WAITING = 8
 """Blocks that wait to be hashed and written."""
 
@@ -71,13 +68,13 @@ class FileOutput:
         self._written = 0
         self._on_its_way = 0
         self._copied = bytearray(_COPY)
-        self._buffers = deque(memoryview(bytearray(_BLOCK)) for _ in range(_MOST_WAITING))
+        self._buffers = deque(memoryview(bytearray(WORK)) for _ in range(_MOST_WAITING))
         self.position = 0
 
     def write(self, data: Buffer) -> None:
         """Have all of it written."""
-        for start in range(0, len(data), _BLOCK):
-            piece = memoryview(data)[start : start + _BLOCK]
+        for start in range(0, len(data), WORK):
+            piece = memoryview(data)[start : start + WORK]
             if len(self._waiting) == len(self._buffers):
                 self._waiting.popleft().result()
             held = self._buffers[0][: len(piece)]
@@ -118,8 +115,7 @@ class FileOutput:
                 raise UnreadableError
         except OSError as error:
             raise UnreadableError from error
-        run = self._aside.submit if length >= _MUCH else _at_once
-        copying = run(self._copy_range, source, start, length)
+        copying = self._aside.submit(self._copy_range, source, start, length)
         self._sha256.update(data)
         check(data)
         if copying.result() != length:
@@ -168,10 +164,3 @@ class FileOutput:
         """Return the digest of what was written, in hexadecimal."""
         self.settle()
         return self._sha256.hexdigest()
-
-
-def _at_once(copy: Callable[..., int], *arguments: int) -> "Future[int]":
-    """Do it here: for little, another thread is not worth its start."""
-    future: Future[int] = Future()
-    future.set_result(copy(*arguments))
-    return future

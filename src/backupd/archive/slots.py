@@ -16,8 +16,9 @@ BATCH: Final = 1 << 20
 
 _SETUP: Final = 1 << 16
 _HEAD: Final = struct.Struct("<QQ")
-_WORK: Final = BATCH + (1 << 16)
-_SLOT: Final = _HEAD.size + CHUNK + _WORK
+WORK: Final = BATCH + (1 << 16)
+"""What workers hand over at once is no longer than this."""
+_SLOT: Final = _HEAD.size + CHUNK + WORK
 
 
 def weight(size: int, names: int) -> int:

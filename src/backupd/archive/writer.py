@@ -55,33 +55,32 @@ def build_archive(
         timezone=header.timezone,
     )
     oldest_full = header.created_at - making.full_every
-    with (
-        _failures_explained(target),
-        _created(target) as output,
-        _contents(output, header, encoder, making, layout) as (contents, inner_encoder),
-        Ledger(target.parent) as ledger,
-        carrier(making.previous, encoder.password, target.parent, layout, oldest_full) as (
-            found,
-            full_because,
-        ),
-        Workers(making.workers or default_workers(), inner_encoder.values()) as workers,
-    ):
-        build = Build(
-            header=header,
-            encoder=inner_encoder,
-            new_salt=making.new_salt,
-            output=contents,
-            ledger=ledger,
-            on_progress=on_progress,
-            layout=layout,
-            carrier=found,
-        )
-        workers.run(build.steps(items))
-        workers.run(build.steps_again())
-        workers.run(build.own_steps())
-        ledger.write_directory(contents)
-    if password:
-        with _failures_explained(target):
+    with _failures_explained(target):
+        with (
+            _created(target) as output,
+            _contents(output, header, encoder, making, layout) as (contents, inner_encoder),
+            Ledger(target.parent) as ledger,
+            carrier(making.previous, encoder.password, target.parent, layout, oldest_full) as (
+                found,
+                full_because,
+            ),
+            Workers(making.workers or default_workers(), inner_encoder.values()) as workers,
+        ):
+            build = Build(
+                header=header,
+                encoder=inner_encoder,
+                new_salt=making.new_salt,
+                output=contents,
+                ledger=ledger,
+                on_progress=on_progress,
+                layout=layout,
+                carrier=found,
+            )
+            workers.run(build.steps(items))
+            workers.run(build.steps_again())
+            workers.run(build.own_steps())
+            ledger.write_directory(contents)
+        if password:
             refuse_plain_members(target, allowed=RESTORE_PATH if layout.names_hidden else "")
     return _outcome(target, output, build, full_because)
 
