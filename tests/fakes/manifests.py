@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from backupd.archive.lines import LINE_END, line_start, member_line
+from backupd.archive.lines import LINE_END, line_start, member_line, owner_part
 from backupd.archive.manifest import manifest_document
 from backupd.model import Manifest, ManifestEntry
 
@@ -19,22 +19,12 @@ def manifest_lines(manifest: Manifest) -> Iterator[bytes]:
 
 
 def _line(entry: ManifestEntry) -> bytes:
-    start = line_start(
-        entry.path,
-        entry.kind,
-        entry.size,
-        mtime_ns=entry.mtime_ns,
-        mode=entry.mode,
-        uid=entry.uid,
-        gid=entry.gid,
-        inode=entry.inode,
-        ctime_ns=entry.ctime_ns,
-        link_target=entry.link_target,
-    )
+    known = (entry.mtime_ns, entry.mode, entry.size, entry.uid, entry.gid)
+    later = (entry.ctime_ns, entry.inode, 0)
+    start = line_start(entry.path, entry.kind, entry.size, (*known, *later), entry.link_target)
     return member_line(
         start,
-        user=entry.user,
-        group=entry.group,
+        owner_part(entry.user, entry.group),
         sha256=entry.sha256,
         changed_while_read=entry.changed_while_read,
         stored_crc32=entry.stored_crc32,

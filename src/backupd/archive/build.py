@@ -1,6 +1,6 @@
 """The steps by which members become an archive: small ones in batches, large ones in chunks."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from backupd.archive.ledger import Ledger
 from backupd.archive.lines import LINE_END
 from backupd.archive.manifest import MANIFEST_PATH, manifest_document
 from backupd.archive.output import Output, UnreadableError
-from backupd.archive.reading import Reading, own_reading
+from backupd.archive.reading import Columns, Reading, own_reading, readings
 from backupd.archive.records import SALT_BYTES
 from backupd.archive.restore_text import RESTORE_PATH, restore_text
 from backupd.archive.slots import BATCH, Message, Slot, weight
@@ -32,6 +32,8 @@ from backupd.ports import Progress
 
 _LONGEST_RUN = 2048
 _VANISHED = (FileNotFoundError, NotADirectoryError)
+_KIND, _SIZE, _SALT = map(Reading._fields.index, ("kind", "size", "salt"))
+_DIRECTORY, _DUMP = MemberKind.DIRECTORY, MemberKind.DUMP
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,27 +165,21 @@ class Build:
 
     def _batch(self, members: list[Member], *, last_try: bool) -> Request:
         def ask(_: Slot) -> Message:
-            return "batch", [tuple(self._reading(member)) for member in members], last_try
+            return "batch", self._columns(members), last_try
 
         return Request(ask=ask, take=partial(self._take_batch, members))
 
-    def _reading(self, member: Member) -> Reading:
-        encrypted = self.encoder.password and member.kind is not MemberKind.DIRECTORY
-        return Reading(
-            member.path,
-            member.kind.value,
-            member.mtime_ns,
-            member.mode,
-            member.size or 0,
-            member.uid,
-            member.gid,
-            member.ctime_ns,
-            member.inode,
-            member.device,
-            member.link_target,
-            member.origin,
-            self.new_salt(SALT_BYTES) if encrypted else b"",
-        )
+    def _columns(self, members: Sequence[Member]) -> Columns:
+        """Describe members for workers, each with a salt if it is to be encrypted."""
+        columns: Columns = list(zip(*members, strict=True))[:_SALT]
+        columns[_KIND] = tuple(map(str, columns[_KIND]))  # `marshal` takes no enum
+        columns[_SIZE] = tuple(size or 0 for size in columns[_SIZE])
+        columns.append(tuple(self._salt(member) for member in members))
+        return columns
+
+    def _salt(self, member: Member) -> bytes:
+        encrypted = self.encoder.password and member.kind is not _DIRECTORY
+        return self.new_salt(SALT_BYTES) if encrypted else b""
 
     def _take_batch(
         self, members: list[Member], _: Slot, encoded: memoryview, answer: Message
@@ -196,7 +192,7 @@ class Build:
             self.ledger.note_lines(facts.lines)
         self.members += len(facts.written)
         for index in facts.written:
-            if members[index].kind is MemberKind.DUMP:
+            if members[index].kind is _DUMP:
                 self._note_dump(members[index], members[index].size or 0)
         for index, number, reason in facts.omitted:
             self._omit(members[index], OSError(number, reason))
@@ -206,7 +202,8 @@ class Build:
         self.on_progress(facts.content_bytes)
 
     def _chunked(self, member: Member, *, last_try: bool) -> Iterator[Step]:
-        chunked = ChunkedMember(self._reading(member), self.output, self.encoder, self.on_progress)
+        (reading,) = readings(self._columns([member]))
+        chunked = ChunkedMember(reading, self.output, self.encoder, self.on_progress)
         if member.stream is None:
             yield from chunked.file_steps()
         else:
@@ -232,7 +229,7 @@ class Build:
                 )
             )
             self.members += 1
-            if member.kind is MemberKind.DUMP:
+            if member.kind is _DUMP:
                 self._note_dump(member, chunked.size)
             self.content_bytes += chunked.size
             if chunked.changed:

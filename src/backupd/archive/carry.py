@@ -198,19 +198,8 @@ class Carrier:
 
 def _start(member: Member) -> bytes:
     """Write how an unchanged member's line starts."""
-    start = line_start(
-        member.path,
-        member.kind.value,
-        member.size or 0,
-        mtime_ns=member.mtime_ns,
-        mode=member.mode,
-        uid=member.uid,
-        gid=member.gid,
-        inode=member.inode,
-        ctime_ns=member.ctime_ns,
-        link_target=member.link_target,
-    )
-    return start.encode()
+    kind, size, known = str(member.kind), member.size or 0, member[2:10]
+    return line_start(member.path, kind, size, known, member.link_target).encode()
 
 
 @contextmanager

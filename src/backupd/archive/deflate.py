@@ -28,6 +28,7 @@ LAST_BLOCK: Final = b"\x03\x00"
 _RAW = -15
 _ZLIB_NG_LEVELS: Final = {"fast": 2, "balanced": 6, "small": 9}
 _ISAL_LEVEL: Final = 2
+_TINY: Final = 2048
 _MOST_IN_STORED_BLOCK: Final = 65_535
 _SAMPLE: Final = 4 * 1024
 _SAMPLES: Final = 4
@@ -52,6 +53,10 @@ crc32: Callable[..., int] = (_isal_zlib or zlib_ng).crc32
 def compress(data: Buffer, level: str) -> bytes:
     """Deflate the whole of a small member into one finished stream."""
     if level == "fast" and _isal_zlib:
+        if len(data) < _TINY:
+            # With Huffman codes that are made before: to make some for these bytes takes more
+            # time than all else that is done for a file, and saves but a few hundred bytes.
+            return isal_zlib.compress(data, 0, _RAW)
         # `igzip_lib.compress` is a tenth faster, but what it gives depends, now and then, on
         # what stood in the memory that it works in, which this one clears.
         quick = isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, _RAW)

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from grp import getgrgid
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from backupd.archive import deflate
-from backupd.archive.lines import LINE_END, line_start, member_line
+from backupd.archive.lines import LINE_END, line_start, member_line, owner_part
 from backupd.archive.reading import Known, Reading
 from backupd.archive.records import (
     DEFLATED,
@@ -87,7 +87,7 @@ def open_source(origin: str, inode: int, device: int) -> tuple[int, os.stat_resu
     return descriptor, status
 
 
-def _as_walked(reading: Reading) -> bytes | None:
+def _as_walked(reading: Reading, known: Known) -> bytes | None:
     """Read a file that is, when it has been read, what the walk saw; None if it is not.
 
     So most files are looked at once, and only the others before and after.
@@ -103,8 +103,8 @@ def _as_walked(reading: Reading) -> bytes | None:
         return None
     finally:
         os.close(descriptor)
-    same = stat.S_ISREG(now.st_mode) and opened(now) == reading.known
-    return data if same and len(data) == now.st_size else None
+    same = opened(now) == known and stat.S_ISREG(now.st_mode)
+    return data if same and len(data) == reading.size else None
 
 
 def _read(reading: Reading, *, last_try: bool) -> tuple[bytes, os.stat_result, bool]:
@@ -143,7 +143,7 @@ class Encoder:
         return self.level, self.zone.key, self.password
 
     def encode(
-        self, readings: Sequence[Reading], target: memoryview, *, last_try: bool
+        self, readings: Iterable[Reading], target: memoryview, *, last_try: bool
     ) -> tuple[int, Encoded]:
         """Write a batch's records to `target`; return their length and what became of them."""
         position, content, centrals, lines = 0, 0, bytearray(), list[bytes]()
@@ -163,11 +163,12 @@ class Encoder:
             starts.append(len(centrals))
             offsets.append(position)
             centrals += central
-            check = deflate.crc32(body, deflate.crc32(header))
+            stored = header + body
+            check = deflate.crc32(stored)
             digest = "" if reading.kind == "directory" else hashlib.sha256(data).hexdigest()
             lines.append(manifest_line(reading, known, len(data), digest, check, changed=changed))
-            start, position = position, position + len(header) + len(body)
-            target[start:position] = header + body
+            start, position = position, position + len(stored)
+            target[start:position] = stored
             written.append(index)
             content += len(data)
             if changed:
@@ -221,15 +222,16 @@ def may_shrink(path: str) -> bool:
 
 def _content(reading: Reading, *, last_try: bool) -> tuple[bytes, Known, bool]:
     """Read a member; what a file is when it is opened counts, not what the walk saw."""
+    known = reading.known
     if reading.kind == "directory":
-        return b"", reading.known, False
+        return b"", known, False
     if reading.kind == "symlink":
-        return os.fsencode(reading.link_target), reading.known, False
-    data = _as_walked(reading)
+        return os.fsencode(reading.link_target), known, False
+    data = _as_walked(reading, known)
     if data is not None:
-        return data, reading.known, False
+        return data, known, False
     data, status, changed = _read(reading, last_try=last_try)
-    return data, reading.known if reading.kind == "dump" else opened(status), changed
+    return data, known if reading.kind == "dump" else opened(status), changed
 
 
 def opened(status: os.stat_result) -> Known:
@@ -250,23 +252,11 @@ def manifest_line(
     reading: Reading, known: Known, size: int, digest: str, stored_crc32: int, *, changed: bool
 ) -> bytes:
     """Write a member's line of the manifest."""
-    mtime_ns, mode, _, uid, gid, ctime_ns, inode, _ = known
-    start = line_start(
-        reading.path,
-        reading.kind,
-        size,
-        mtime_ns=mtime_ns,
-        mode=mode,
-        uid=uid,
-        gid=gid,
-        inode=inode,
-        ctime_ns=ctime_ns,
-        link_target=reading.link_target,
-    )
+    _, _, _, uid, gid, _, _, _ = known
+    start = line_start(reading.path, reading.kind, size, known, reading.link_target)
     return member_line(
         start,
-        user=_user(uid),
-        group=_group(gid),
+        _owner(uid, gid),
         sha256=digest,
         changed_while_read=changed,
         stored_crc32=stored_crc32,
@@ -274,6 +264,10 @@ def manifest_line(
 
 
 @cache
+def _owner(uid: int, gid: int) -> str:
+    return owner_part(_user(uid), _group(gid))
+
+
 def _user(uid: int) -> str:
     try:
         return getpwuid(uid).pw_name
@@ -281,7 +275,6 @@ def _user(uid: int) -> str:
         return ""
 
 
-@cache
 def _group(gid: int) -> str:
     try:
         return getgrgid(gid).gr_name

@@ -13,7 +13,6 @@ import stat
 import struct
 from datetime import datetime, tzinfo
 from functools import lru_cache
-from typing import NamedTuple
 
 STORED, DEFLATED = 0, 8
 ENCRYPTED, STREAMED, _UTF8_NAME = 0x1, 0x8, 0x800
@@ -57,17 +56,9 @@ def aes_extra(method: int) -> bytes:
     return _AES_EXTRA.pack(0x9901, 7, 2, b"AE", 3, method)
 
 
-class Heading(NamedTuple):
-    """What headers say of a member besides its sizes: they are the same in both."""
-
-    name: bytes
-    flags: int
-    method: int
-    dos_time: int
-    dos_date: int
-    local_extra: bytes
-    central_extra: bytes
-    attributes: int
+Heading = tuple[bytes, int, int, int, int, bytes, bytes, int]
+"""What headers say of a member besides its sizes, which is the same in both: its name, flags,
+method, DOS time and date, local and central extra fields, and attributes."""
 
 
 def heading(
@@ -91,11 +82,13 @@ def heading(
     # bsdtar takes a time before 1970 in this field for one after 2038.
     times = _UT.pack(0x5455, 5, 1, seconds) if 0 <= seconds < 2**31 else b""
     fine = _NTFS.pack(0x000A, 32, 0, 1, 24, ticks, ticks, ticks) if 0 <= ticks < 2**63 else b""
-    return Heading(
+    dos_time, dos_date = _dos_time(seconds, zone)
+    return (
         name,
         flags | ENCRYPTED if aes else flags,
         METHOD_AES if aes else method,
-        *_dos_time(seconds, zone),
+        dos_time,
+        dos_date,
         times + _owner(*owner) + aes,
         times + fine + aes,
         mode << 16 | (_MSDOS_DIRECTORY if is_directory else 0),
@@ -132,12 +125,8 @@ def local_header(head: Heading, crc: int, compressed: int, size: int) -> bytes:
     """Write the header of a member whose sizes are known, and under 4 GiB."""
     name, flags, method, time, date, extra, _, _ = head
     version = _AES_VERSION if method == METHOD_AES else _PLAIN_VERSION
-    lengths = (len(name), len(extra))
-    return (
-        _LOCAL.pack(b"PK\3\4", version, flags, method, time, date, crc, compressed, size, *lengths)
-        + name
-        + extra
-    )
+    fixed = (b"PK\3\4", version, flags, method, time, date, crc, compressed, size)
+    return _LOCAL.pack(*fixed, len(name), len(extra)) + name + extra
 
 
 def streamed_header(head: Heading) -> bytes:
@@ -145,12 +134,8 @@ def streamed_header(head: Heading) -> bytes:
     name, flags, method, time, date, extra, _, _ = head
     version = _AES_VERSION if method == METHOD_AES else _ZIP64_VERSION
     extra = _NO_SIZES_YET + extra
-    lengths = (len(name), len(extra))
-    return (
-        _LOCAL.pack(b"PK\3\4", version, flags | STREAMED, method, time, date, 0, FAR, FAR, *lengths)
-        + name
-        + extra
-    )
+    fixed = (b"PK\3\4", version, flags | STREAMED, method, time, date, 0, FAR, FAR)
+    return _LOCAL.pack(*fixed, len(name), len(extra)) + name + extra
 
 
 def descriptor(crc: int, compressed: int, size: int) -> bytes:

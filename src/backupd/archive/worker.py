@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from backupd.archive import deflate
 from backupd.archive.encoding import Encoder
-from backupd.archive.reading import Reading
+from backupd.archive.reading import readings
 from backupd.archive.slots import SharedMemory, Slot
 
 
@@ -38,8 +38,8 @@ def main(memory: int, slots: int, inbox: int, outbox: int) -> None:
 def _do(slot: Slot, encoder: Encoder) -> None:
     _, request = slot.get()
     match request:
-        case ("batch", readings, last_try):
-            batch = list(map(Reading._make, readings))
+        case ("batch", columns, last_try):
+            batch = readings(columns)
             length, encoded = encoder.encode(batch, slot.work, last_try=last_try)
             slot.put(tuple(encoded), length)
         case ("chunk", length, may_shrink):

@@ -118,7 +118,7 @@ class _Walk:
         path = _member_path(start, self.root)
         yield from self._parents(start, path)
         first = _Place(start, path, _status(start), None)
-        levels = [iter([self._looked_at(first)])]
+        levels = [iter([self._looked_at(*first)])]
         while levels:
             for item, directory in levels[-1]:
                 if item:
@@ -140,8 +140,7 @@ class _Walk:
 
     def _children(self, directory: _Place) -> Iterator[_Found]:
         try:
-            with os.scandir(directory.location) as entries:
-                names = sorted(entry.name for entry in entries)
+            names = sorted(os.listdir(directory.location))
         except OSError as error:
             yield self._omission(directory.path or directory.location, error), None
             return
@@ -156,22 +155,25 @@ class _Walk:
                 continue
             if self.tree.follow_symlinks and stat.S_ISLNK(status.st_mode):
                 status = _followed(location, status, directory)
-            yield self._looked_at(_Place(location, path, status, directory))
+            yield self._looked_at(location, path, status, directory)
 
-    def _looked_at(self, place: _Place) -> _Found:
-        location, path, status, _ = place
+    def _looked_at(
+        self, location: str, path: str, status: os.stat_result, parent: _Place | None
+    ) -> _Found:
         is_directory = stat.S_ISDIR(status.st_mode)
-        if location in self.never or (status.st_dev, status.st_ino) in self.never_behind_links:
+        if location in self.never or (
+            self.never_behind_links and (status.st_dev, status.st_ino) in self.never_behind_links
+        ):
             return None, None
         if path and self.excluder.excludes(path, is_directory=is_directory):
             return None, None
-        return self._item(place) if path else None, place if is_directory else None
+        directory = _Place(location, path, status, parent) if is_directory else None
+        return self._item(location, path, status) if path else None, directory
 
     def _may_enter(self, place: _Place, first: _Place) -> bool:
         return not self.tree.one_file_system or place.status.st_dev == first.status.st_dev
 
-    def _item(self, place: _Place) -> Member | Omission:
-        location, path, status, _ = place
+    def _item(self, location: str, path: str, status: os.stat_result) -> Member | Omission:
         if stat.S_ISREG(status.st_mode):
             member = _member(location, path, status, MemberKind.FILE)
             return member._replace(optional=True) if self.tree.ignore_unreadable else member
@@ -227,17 +229,18 @@ def _followed(location: str, link: os.stat_result, directory: _Place) -> os.stat
 def _member(
     location: str, path: str, status: os.stat_result, kind: MemberKind, target: str = ""
 ) -> Member:
+    """Describe what was found (by place and not by name, which takes half as long again)."""
     return Member(
-        path=path,
-        kind=kind,
-        size=status.st_size if kind is MemberKind.FILE else len(os.fsencode(target)),
-        mtime_ns=status.st_mtime_ns,
-        ctime_ns=status.st_ctime_ns,
-        inode=status.st_ino,
-        device=status.st_dev,
-        mode=stat.S_IMODE(status.st_mode),
-        uid=status.st_uid,
-        gid=status.st_gid,
-        link_target=target,
-        origin=location,
+        path,
+        kind,
+        status.st_mtime_ns,
+        stat.S_IMODE(status.st_mode),
+        status.st_size if kind is MemberKind.FILE else len(os.fsencode(target)),
+        status.st_uid,
+        status.st_gid,
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_dev,
+        target,
+        location,
     )
