@@ -19,6 +19,7 @@ except ImportError:  # a machine that ISA-L is not made for
 Chunk = bytes | memoryview
 
 _CHUNK = 1024 * 1024
+_LENGTHS = struct.Struct("<HH")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 
 
@@ -64,20 +65,22 @@ class _Cursor:
     def __init__(self, record: Record, raw: Iterable[Chunk]) -> None:
         self._record = record
         self._chunks = iter(raw)
-        self._held = memoryview(b"")
+        self._held = memoryview(next(self._chunks, b""))
         self._skip_header()
 
     def _skip_header(self) -> None:
         header = self.take(LOCAL_BYTES)
-        name_length, extra_length = struct.unpack_from("<HH", header, 26)
-        name = self.take(name_length)
-        self.take(extra_length)
+        name_length, extra_length = _LENGTHS.unpack_from(header, 26)
+        name = self.take(name_length + extra_length)[:name_length]
         if header[:4] != _LOCAL_SIGNATURE or name != self._record.name:
             raise _damaged(self._record, "something else stands in its place")
 
     def take(self, length: int) -> bytes:
         """Return exactly so many bytes, which are few."""
-        return b"".join(self.stream(length))
+        if len(self._held) < length:
+            return b"".join(self.stream(length))
+        part, self._held = self._held[:length], self._held[length:]
+        return bytes(part)
 
     def stream(self, length: int) -> Iterator[memoryview]:
         """Give the next `length` bytes, as they come."""

@@ -5,18 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 from functools import singledispatchmethod
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 from backupd.cli.render import moment
 from backupd.events import (
@@ -36,6 +27,9 @@ from backupd.events import (
 from backupd.model import Outcome
 from backupd.reports import BackupReport
 from backupd.words import size
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 class BackupLines:
@@ -102,7 +96,7 @@ class BackupLines:
 class Bar:
     """An observer that draws one bar per phase: bytes, rate and time left."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._rows: dict[str, TaskID] = {}
 
@@ -122,12 +116,15 @@ def bar() -> Iterator[Callable[[Event], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
+    from rich import console, progress as bars  # noqa: PLC0415  (slow to import)
+
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    on_terminal = console.Console(stderr=True)
+    with bars.Progress(*columns, console=on_terminal, transient=True) as progress:
         yield Bar(progress)
