@@ -32,7 +32,7 @@ def tree(tmp_path: Path) -> Path:
     (root / "photo.jpg").write_bytes(chance.randbytes(150_000))
     (root / "noise.bin").write_bytes(chance.randbytes(200_000))
     text = " ".join(chance.choices(words, k=50_000)).encode()
-    mixed = b"".join(text if number % 3 else chance.randbytes(400_000) for number in range(24))
+    mixed = b"".join(text if number % 3 else chance.randbytes(400_000) for number in range(40))
     (root / "large.dat").write_bytes(mixed)
     (root / "large.mp4").write_bytes(chance.randbytes(2_500_000))
     (root / "exactly-a-chunk").write_bytes(bytes(1 << 20))

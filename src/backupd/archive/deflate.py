@@ -64,16 +64,19 @@ def compress(data: Buffer, level: str) -> bytes:
     return zlib_ng.compress(data, _ZLIB_NG_LEVELS[level], _RAW)
 
 
-def compress_chunk(data: Buffer, level: str) -> bytes:
-    """Deflate a chunk so that another, or `LAST_BLOCK`, can stand right behind it."""
+def compress_chunk(data: Buffer, level: str) -> list[Buffer]:
+    """Deflate a chunk so that another, or `LAST_BLOCK`, can stand right behind it.
+
+    What comes of it is in pieces, as from `store_chunk`: to join them would take time.
+    """
     if level == "fast" and _isal_zlib:
         quick = isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, _RAW)
-        return quick.compress(data) + quick.flush(isal_zlib.Z_SYNC_FLUSH)
+        return [quick.compress(data), quick.flush(isal_zlib.Z_SYNC_FLUSH)]
     thorough = zlib_ng.compressobj(_ZLIB_NG_LEVELS[level], zlib_ng.DEFLATED, _RAW, 9)
-    return thorough.compress(data) + thorough.flush(zlib_ng.Z_SYNC_FLUSH)
+    return [thorough.compress(data), thorough.flush(zlib_ng.Z_SYNC_FLUSH)]
 
 
-def store_chunk(data: Buffer) -> bytes:
+def store_chunk(data: Buffer) -> list[Buffer]:
     """Put a chunk into stored blocks (RFC 1951, 3.2.4), for one that starts on a byte boundary."""
     view, pieces = memoryview(data), list[Buffer]()
     for start in range(0, len(view), _MOST_IN_STORED_BLOCK):
@@ -81,7 +84,7 @@ def store_chunk(data: Buffer) -> bytes:
         length = len(block)
         pieces += [b"\0", length.to_bytes(2, "little"), (length ^ 0xFFFF).to_bytes(2, "little")]
         pieces.append(block)
-    return b"".join(pieces)
+    return pieces
 
 
 class Inflater(Protocol):

@@ -52,11 +52,14 @@ def _deflate(slot: Slot, length: int, level: str, *, may_shrink: bool) -> None:
     """Deflate what stands in the plain area, or store it within the deflate stream."""
     chunk = slot.plain[:length]
     stored = not (may_shrink and deflate.promises_to_shrink(chunk))
-    encoded = b"" if stored else deflate.compress_chunk(chunk, level)
-    if stored or len(encoded) >= length:
-        encoded = deflate.store_chunk(chunk)
-    slot.work[: len(encoded)] = encoded
-    slot.put((length,), len(encoded))
+    pieces = deflate.store_chunk(chunk) if stored else deflate.compress_chunk(chunk, level)
+    if not stored and sum(map(len, pieces)) >= length:
+        pieces = deflate.store_chunk(chunk)
+    end = 0
+    for piece in pieces:
+        start, end = end, end + len(piece)
+        slot.work[start:end] = piece
+    slot.put((length,), end)
 
 
 if __name__ == "__main__":

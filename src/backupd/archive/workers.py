@@ -18,10 +18,10 @@ waits for him.
     takes answers in the order of the requests
     (writes to the archive); the slot is free again
 
-There are two slots a worker and two more, so that workers stay busy meanwhile. The parent reads
-and hashes large members (and encrypts where one key stream runs through everything), and a
-thread of it hashes and writes the archive (`output.py`): that holds no lock of Python's for long,
-so two processors are used to the full.
+There are two slots a worker and some more, so that workers stay busy while the parent waits for
+a processor. The parent reads and hashes large members (and encrypts where one key stream runs
+through everything), and a thread of it hashes and writes the archive (`output.py`): that holds no
+lock of Python's for long, so two processors are used to the full.
 
 - A worker that is killed closes its outbox: the parent sees that and raises. Nothing is tried
   again, for what killed it (no memory left, mostly) would again.
@@ -51,6 +51,7 @@ from backupd.errors import ArchiveError
 MOST_WORKERS: Final = 16
 """More would only wait for the one writer."""
 
+_MORE_SLOTS: Final = 6
 _MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "33554432"}
 """For glibc: what a worker frees it asks for again at once, so it keeps up to 32 MiB of it."""
 
@@ -81,7 +82,7 @@ class Workers:
     """
 
     def __init__(self, count: int, setup: Message) -> None:
-        slots = 2 * count + 2
+        slots = 2 * count + _MORE_SLOTS
         self._memory = os.memfd_create("backupd-archive")
         os.truncate(self._memory, SharedMemory.length(slots))
         self._shared = SharedMemory(self._memory, slots)

@@ -116,7 +116,8 @@ def bar() -> Iterator[Callable[[Event], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich import console, progress as bars  # noqa: PLC0415  (slow to import)
+    from rich import console  # noqa: PLC0415  (slow to import)
+    from rich import progress as bars  # noqa: PLC0415
 
     columns = (
         bars.TextColumn("{task.description}"),
