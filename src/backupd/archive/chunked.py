@@ -7,7 +7,7 @@ Sizes stand behind the data (APPNOTE 4.3.9), for the header is written before th
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from backupd.archive.cipher import Encrypter
@@ -95,14 +95,17 @@ class ChunkedMember:
     def stream_steps(self, stream: Iterator[bytes]) -> Iterator[Step]:
         """Read a stream to its end; what it raises passes through."""
         yield self._begin
-        buffer = bytearray()
+        held, length = list[memoryview](), 0
         for piece in stream:
-            buffer += piece
-            while len(buffer) >= CHUNK:
-                yield Request(ask=partial(self._ask_bytes, bytes(buffer[:CHUNK])), take=self._take)
-                del buffer[:CHUNK]
-        if buffer:
-            yield Request(ask=partial(self._ask_bytes, bytes(buffer)), take=self._take)
+            rest = memoryview(piece)
+            while length + len(rest) >= CHUNK:
+                part, rest = rest[: CHUNK - length], rest[CHUNK - length :]
+                yield Request(ask=partial(self._ask_pieces, [*held, part]), take=self._take)
+                held, length = [], 0
+            held.append(rest)
+            length += len(rest)
+        if length:
+            yield Request(ask=partial(self._ask_pieces, held), take=self._take)
         yield self._end
 
     def dump_steps(self, member: Member) -> Iterator[Step]:
@@ -127,9 +130,12 @@ class ChunkedMember:
             self.failure = error
         return self._ask(slot.plain[:done])
 
-    def _ask_bytes(self, data: bytes, slot: Slot) -> Message:
-        slot.plain[: len(data)] = data
-        return self._ask(slot.plain[: len(data)])
+    def _ask_pieces(self, pieces: Sequence[memoryview], slot: Slot) -> Message:
+        end = 0
+        for piece in pieces:
+            start, end = end, end + len(piece)
+            slot.plain[start:end] = piece
+        return self._ask(slot.plain[:end])
 
     def _ask(self, plain: memoryview) -> Message:
         self._sha256.update(plain)

@@ -3,6 +3,7 @@
 Both wait in files without a name beside the archive, so that memory does not grow with members.
 """
 
+import struct
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from backupd.archive.output import Output
 from backupd.archive.records import FAR, OFFSET_AT, end_of_directory, placed
 
 _BLOCK = 1 << 20
+_OFFSET = struct.Struct("<L")
 
 
 class Ledger:
@@ -59,8 +61,7 @@ class Ledger:
         if base + offsets[-1] < FAR:
             moved = bytearray(centrals)
             for start, offset in zip(starts, offsets, strict=True):
-                at = start + OFFSET_AT
-                moved[at : at + 4] = (base + offset).to_bytes(4, "little")
+                _OFFSET.pack_into(moved, start + OFFSET_AT, base + offset)
             self._directory.write(moved)
             self._records += len(starts)
             return
