@@ -68,56 +68,76 @@ def server_source(
     name: str, section: Database, when: datetime, zone: ZoneInfo
 ) -> "PostgresDatabase | MysqlDatabase | MongodbDatabase":
     """Make the source of a database on a server."""
-    # Each driver is imported only where its kind of database is set.
-    access = database_access(section)
-    address = access.address
-    selection = TableSelection(
-        include=section.include_tables,
-        exclude=section.exclude_tables,
-        without_data=section.tables_without_data,
+    match kind_of(section.url.get_secret_value()):
+        case "postgresql":
+            return _postgres_source(name, section, when, zone)
+        case "mongodb":
+            return _mongodb_source(name, section, when, zone)
+        case _:
+            return _mysql_source(name, section, when, zone)
+
+
+# Each driver is imported only where its kind of database is set.
+
+
+def _postgres_source(
+    name: str, section: Database, when: datetime, zone: ZoneInfo
+) -> "PostgresDatabase":
+    from backupd.sources import postgres  # noqa: PLC0415
+    from backupd.sources.postgres_server import PostgresServer  # noqa: PLC0415
+
+    return postgres.PostgresDatabase(
+        name=name,
+        server=PostgresServer(access=database_access(section)),
+        when=when,
+        zone=zone,
+        selection=_selection(section),
+        format=postgres.PostgresFormat(section.format),
+        compression=Compression(section.compress),
+        options=section.options,
+        schema_only=section.schema_only,
+        with_globals=section.globals,
     )
-    compression = Compression(section.compress)
-    if address.kind == "postgresql":
-        from backupd.sources import postgres  # noqa: PLC0415
-        from backupd.sources.postgres_server import PostgresServer  # noqa: PLC0415
 
-        return postgres.PostgresDatabase(
-            name=name,
-            server=PostgresServer(access=access),
-            when=when,
-            zone=zone,
-            selection=selection,
-            format=postgres.PostgresFormat(section.format),
-            compression=compression,
-            options=section.options,
-            schema_only=section.schema_only,
-            with_globals=section.globals,
-        )
-    if address.kind == "mongodb":
-        from backupd.sources import mongodb  # noqa: PLC0415
-        from backupd.sources.mongodb_server import MongodbServer  # noqa: PLC0415
 
-        return mongodb.MongodbDatabase(
-            name=name,
-            server=MongodbServer(access=access),
-            when=when,
-            zone=zone,
-            selection=selection,
-            compression=compression,
-            options=section.options,
-        )
+def _mongodb_source(
+    name: str, section: Database, when: datetime, zone: ZoneInfo
+) -> "MongodbDatabase":
+    from backupd.sources import mongodb  # noqa: PLC0415
+    from backupd.sources.mongodb_server import MongodbServer  # noqa: PLC0415
+
+    return mongodb.MongodbDatabase(
+        name=name,
+        server=MongodbServer(access=database_access(section)),
+        when=when,
+        zone=zone,
+        selection=_selection(section),
+        compression=Compression(section.compress),
+        options=section.options,
+    )
+
+
+def _mysql_source(name: str, section: Database, when: datetime, zone: ZoneInfo) -> "MysqlDatabase":
     from backupd.sources import mysql  # noqa: PLC0415
     from backupd.sources.mysql_server import MysqlServer  # noqa: PLC0415
 
     return mysql.MysqlDatabase(
         name=name,
-        server=MysqlServer(access=access),
+        server=MysqlServer(access=database_access(section)),
         when=when,
         zone=zone,
-        selection=selection,
-        compression=compression,
+        selection=_selection(section),
+        compression=Compression(section.compress),
         options=section.options,
         schema_only=section.schema_only,
+    )
+
+
+def _selection(section: Database) -> TableSelection:
+    return TableSelection(
+        include=section.include_tables,
+        exclude=section.exclude_tables,
+        without_data=section.tables_without_data,
     )
 
 

@@ -1,9 +1,11 @@
 """Deflate (RFC 1951) by libraries made for speed: ISA-L for `fast`, zlib-ng for the rest.
 
 Both let other threads run and both come as wheels; zlib-ng stands in where ISA-L is not made for
-the machine. A large member is deflated in chunks, each by itself: a chunk ends on a byte
-boundary with no last block, so chunks can be put one behind the other, and `LAST_BLOCK` ends
-the stream. A chunk that does not shrink becomes stored blocks of the same stream.
+the machine. At `fast`, what is tiny gets Huffman codes that are made before.
+
+A large member is deflated in chunks, each by itself: a chunk ends on a byte boundary with no last
+block, so chunks can be put one behind the other, and `LAST_BLOCK` ends the stream. A chunk that
+does not shrink becomes stored blocks of the same stream.
 """
 
 from collections.abc import Callable

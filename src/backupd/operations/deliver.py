@@ -124,13 +124,7 @@ class Deliver:
                 archive = self._fetched(gap, observe)
             except (ArchiveError, DestinationError) as error:
                 for name in lacking:
-                    copy = Copy(
-                        destination=name,
-                        key=gap.key,
-                        required=copyings[name].delivery.required,
-                        error=str(error),
-                        hint=error.hint,
-                    )
+                    copy = _not_fetched(gap, copyings[name].delivery, error)
                     observe(CopyEnded(copy=copy))
                     yield copy
                 continue
@@ -159,3 +153,13 @@ class Deliver:
             with suppress(ArchiveError, DestinationError):
                 return fetch(gap, destinations[name], self.spool, observe)
         return fetch(gap, destinations[last], self.spool, observe)
+
+
+def _not_fetched(gap: Gap, delivery: Delivery, error: ArchiveError | DestinationError) -> Copy:
+    return Copy(
+        destination=delivery.destination.name,
+        key=gap.key,
+        required=delivery.required,
+        error=str(error),
+        hint=error.hint,
+    )

@@ -71,11 +71,7 @@ def compose(notice: Notice, voice: Voice, past: Sequence[Past]) -> Message:
         "largest": max((each.bytes for each in backups), default=0),
         "version": __version__,
     }
-    where = {"set": voice.set_name, "host": voice.host, "what": values["title"]}
-    subject = voice.language.gettext("%(set)s on %(host)s: %(what)s") % where
-    if notice.problems and notice.topic.good is False:
-        since = {"when": voice.language.moment(notice.since)}
-        subject += " " + voice.language.gettext("since %(when)s") % since
+    subject = _subject(notice, voice, values["title"])
     templates = environment(voice.language)
     days = [_shade_of_day(notice.account.at - ago * _DAY, backups, voice) for ago in _BACKWARDS]
     picture = draw([(each.bytes, _SHADES[each.outcome]) for each in backups], days)
@@ -93,6 +89,15 @@ def compose(notice: Notice, voice: Voice, past: Sequence[Past]) -> Message:
         picture=base64.b64encode(picture).decode() if backups else "",
         facts=json.dumps(_facts(notice, voice, subject)),
     )
+
+
+def _subject(notice: Notice, voice: Voice, what: object) -> str:
+    where = {"set": voice.set_name, "host": voice.host, "what": what}
+    subject = voice.language.gettext("%(set)s on %(host)s: %(what)s") % where
+    if notice.problems and notice.topic.good is False:
+        since = {"when": voice.language.moment(notice.since)}
+        subject += " " + voice.language.gettext("since %(when)s") % since
+    return subject
 
 
 def ping(kind: str, about: Account | OperationStarted, text: str, voice: Voice) -> Message:
