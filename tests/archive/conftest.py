@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backupd.archive.making import Making
+from backupd.archive.slots import CHUNK
 from backupd.archive.writer import build_archive
 from backupd.model import Archive, ArchiveHeader, Compression, Member, Omission, Scope
 from backupd.sources.files import FileTree
@@ -35,7 +36,7 @@ def tree(tmp_path: Path) -> Path:
     mixed = b"".join(text if number % 3 else chance.randbytes(400_000) for number in range(40))
     (root / "large.dat").write_bytes(mixed)
     (root / "large.mp4").write_bytes(chance.randbytes(2_500_000))
-    (root / "exactly-a-chunk").write_bytes(bytes(1 << 20))
+    (root / "exactly-a-chunk").write_bytes(bytes(CHUNK))
     (root / "nothing").touch()
     (root / "odd").mkdir()
     for name in ("naïve-日本", "a b", "back\\slash", "new\nline", "x" * 250):

@@ -9,8 +9,9 @@ import mmap
 import struct
 from typing import Any, Final
 
-CHUNK: Final = 1 << 20
-"""Bytes of a large member that are deflated together."""
+CHUNK: Final = 1 << 19
+"""Bytes of a large member that are deflated together; half as many compress a disk image by half a
+percent better than a whole megabyte, and a database by a thousandth worse."""
 BATCH: Final = 1 << 20
 """What one batch of small members may weigh; see `weight`."""
 
