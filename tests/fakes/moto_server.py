@@ -7,15 +7,29 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+# Moto looks whether a name is free and stores in two steps; S3 does both at once.
 _PROGRAM = """
-import logging, sys
-from moto.server import ThreadedMotoServer
+import io, logging, sys, threading
+from moto.moto_server import werkzeug_app
+from werkzeug.serving import make_server
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
+moto = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+storing_if_free = threading.Lock()
+
+def serve(environ, start_response):
+    if "HTTP_IF_NONE_MATCH" not in environ or "CONTENT_LENGTH" not in environ:
+        return moto(environ, start_response)
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"] or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    with storing_if_free:
+        return moto(environ, start_response)
+
+handler = werkzeug_app.MotoRequestHandler
+server = make_server("127.0.0.1", 0, serve, threaded=True, request_handler=handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.server_address[1], flush=True)
 sys.stdin.read()  # until whoever started it closes the pipe, or dies
-server.stop()
+server.shutdown()
 """
 
 

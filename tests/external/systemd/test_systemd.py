@@ -9,6 +9,10 @@ from fakes.machine import INSTALL, Machine, offset_to
 from fakes.overheard import secret
 
 SECRET = secret("archive")
+OTHERS_NEVER = dict.fromkeys(
+    ("SCHEDULE__CLEAN", "SCHEDULE__MONITOR", "SCHEDULE__DRILL"), "0 0 29 2 *"
+)
+"""So that the next operation is a backup, whatever the time of the day is."""
 
 pytestmark = pytest.mark.timeout(900)  # the first test makes the root folder and the package
 
@@ -45,7 +49,7 @@ def test_the_unit_is_hardened(machine: Machine, capsys: pytest.CaptureFixture[st
 
 
 def test_start_returns_when_it_is_ready(machine: Machine) -> None:
-    machine.set()
+    machine.set(**OTHERS_NEVER)
     began = time.monotonic()
     machine.must("systemctl start backupd")
     took = time.monotonic() - began
@@ -76,10 +80,10 @@ def test_the_schedule_takes_a_real_backup_and_the_journal_has_its_fields(
 
 
 def test_a_good_reload_takes_the_new_settings(machine: Machine) -> None:
-    machine.set()
+    machine.set(**OTHERS_NEVER)
     machine.must("systemctl start backupd")
     pid = machine.show("MainPID")
-    machine.set(SCHEDULE__BACKUP="00:45", ARCHIVE_PASSWORD=SECRET)
+    machine.set(SCHEDULE__BACKUP="00:45", ARCHIVE_PASSWORD=SECRET, **OTHERS_NEVER)
     machine.must("systemctl reload backupd")
     machine.until(lambda: machine.show("StatusText") == "idle; next: backup 00:45")
     assert machine.show("MainPID") == pid
@@ -89,23 +93,23 @@ def test_a_good_reload_takes_the_new_settings(machine: Machine) -> None:
 
 
 def test_a_bad_reload_fails_and_changes_nothing(machine: Machine) -> None:
-    machine.set()
+    machine.set(**OTHERS_NEVER)
     machine.must("systemctl start backupd")
     pid = machine.show("MainPID")
-    machine.set(SCHEDULE__BACKUP="25:00")
+    machine.set(SCHEDULE__BACKUP="25:00", **OTHERS_NEVER)
     assert machine("systemctl reload backupd").code != 0
     assert machine.must("systemctl is-active backupd") == "active"
     assert machine.show("MainPID") == pid
     machine.until(lambda: "reload was refused" in machine.show("StatusText"))
     assert "next: backup 01:00" in machine.show("StatusText")
     assert "BACKUP_SCHEDULE__BACKUP (/etc/backupd/backupd.env, line 4)" in str(machine.messages())
-    machine.set()
+    machine.set(**OTHERS_NEVER)
     machine.must("systemctl reload backupd")
     machine.until(lambda: machine.show("StatusText") == "idle; next: backup 01:00")
 
 
 def test_wrong_settings_at_start_end_with_78_and_no_loop(machine: Machine) -> None:
-    machine.set(SCHEDULE__BACKUP="25:00")
+    machine.set(SCHEDULE__BACKUP="25:00", **OTHERS_NEVER)
     assert machine("systemctl start backupd").code != 0
     assert machine.show("ExecMainStatus") == "78"
     machine.until(lambda: machine.show("ActiveState") == "failed")
