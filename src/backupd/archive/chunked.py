@@ -29,7 +29,7 @@ from backupd.archive.records import (
     heading,
     streamed_header,
 )
-from backupd.archive.slots import CHUNK, Message, Slot
+from backupd.archive.slots import CHUNK, Message, Slot, lay
 from backupd.archive.workers import Request, Step
 from backupd.errors import DumpError
 from backupd.model import Member
@@ -131,11 +131,7 @@ class ChunkedMember:
         return self._ask(slot.plain[:done])
 
     def _ask_pieces(self, pieces: Sequence[memoryview], slot: Slot) -> Message:
-        end = 0
-        for piece in pieces:
-            start, end = end, end + len(piece)
-            slot.plain[start:end] = piece
-        return self._ask(slot.plain[:end])
+        return self._ask(slot.plain[: lay(pieces, slot.plain)])
 
     def _ask(self, plain: memoryview) -> Message:
         self._sha256.update(plain)

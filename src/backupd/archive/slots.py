@@ -7,6 +7,7 @@ the request and then the answer: encoded bytes for the archive, and what is to b
 import marshal
 import mmap
 import struct
+from collections.abc import Iterable
 from typing import Any, Final
 
 CHUNK: Final = 1 << 19
@@ -20,6 +21,15 @@ _HEAD: Final = struct.Struct("<QQ")
 WORK: Final = BATCH + (1 << 16)
 """What workers hand over at once is no longer than this."""
 _SLOT: Final = _HEAD.size + CHUNK + WORK
+
+
+def lay(pieces: Iterable[bytes | bytearray | memoryview], target: memoryview) -> int:
+    """Put pieces one behind the other, from the start of `target`; return their length."""
+    end = 0
+    for piece in pieces:
+        start, end = end, end + len(piece)
+        target[start:end] = piece
+    return end
 
 
 def weight(size: int, names: int) -> int:

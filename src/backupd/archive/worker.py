@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from backupd.archive import deflate
 from backupd.archive.encoding import Encoder
 from backupd.archive.reading import readings
-from backupd.archive.slots import SharedMemory, Slot
+from backupd.archive.slots import SharedMemory, Slot, lay
 
 
 def main(memory: int, slots: int, inbox: int, outbox: int) -> None:
@@ -55,11 +55,7 @@ def _deflate(slot: Slot, length: int, level: str, *, may_shrink: bool) -> None:
     pieces = deflate.store_chunk(chunk) if stored else deflate.compress_chunk(chunk, level)
     if not stored and sum(map(len, pieces)) >= length:
         pieces = deflate.store_chunk(chunk)
-    end = 0
-    for piece in pieces:
-        start, end = end, end + len(piece)
-        slot.work[start:end] = piece
-    slot.put((length,), end)
+    slot.put((length,), lay(pieces, slot.work))
 
 
 if __name__ == "__main__":

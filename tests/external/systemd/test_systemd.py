@@ -109,7 +109,7 @@ def test_a_bad_reload_fails_and_changes_nothing(machine: Machine) -> None:
 
 
 def test_wrong_settings_at_start_end_with_78_and_no_loop(machine: Machine) -> None:
-    machine.set(SCHEDULE__BACKUP="25:00", **OTHERS_NEVER)
+    machine.set(SCHEDULE__BACKUP="25:00")
     assert machine("systemctl start backupd").code != 0
     assert machine.show("ExecMainStatus") == "78"
     machine.until(lambda: machine.show("ActiveState") == "failed")
