@@ -6,6 +6,12 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Literal
 
+if "rich" not in sys.modules:
+    # structlog would import it (0.05 s) for traces with colours, which are never printed.
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    import structlog
+
+    del sys.modules["rich"]
 import structlog
 from structlog.typing import Processor
 

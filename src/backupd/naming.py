@@ -6,6 +6,9 @@ from datetime import UTC, datetime, tzinfo
 
 from backupd.model import Scope
 
+LATEST, ALL = "latest", "all"
+"""What stands for the name of the newest backup, and for those of all."""
+
 _CHECKSUM, _PINNED = ".sha256", ".pinned"
 _BESIDE = {_CHECKSUM, _PINNED, *(f".{scope}" for scope in Scope)}
 _STAMP = "%Y-%m-%d-%H-%M-%S"

@@ -1,4 +1,4 @@
-"""App → the operations that read backups back: restore, verify and drill."""
+"""App → the operations that restore backups: restore, drill, and loading dumps."""
 
 import os
 from collections.abc import Sequence
@@ -7,21 +7,20 @@ from datetime import datetime
 from pathlib import Path
 
 from backupd.archive.view import ObjectView
-from backupd.archive.workers import default_workers
 from backupd.catalog import Catalog
 from backupd.database_wiring import database_loader, drill_loader
 from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.model import Backup, DatabaseFacts, Scope
+from backupd.naming import LATEST
 from backupd.operations.drill import Drill
 from backupd.operations.in_place import InPlace
 from backupd.operations.load import LoadDumps
 from backupd.operations.restore import Restore
-from backupd.operations.retrieve import Reading
-from backupd.operations.select import LATEST, Selection, choose_backup
+from backupd.operations.select import Selection, choose_backup
 from backupd.operations.sqlite_in_place import SqliteInPlace
 from backupd.operations.staging import Application
-from backupd.operations.verify import Verify
 from backupd.ports import Loader
+from backupd.proving import catalogs_of, reading
 from backupd.sources.sqlite import live_files
 from backupd.wiring import App
 
@@ -90,23 +89,6 @@ def application_of(app: App) -> Application:
     )
 
 
-def verify(
-    app: App, *, backup: str = LATEST, destinations: Sequence[str] = (), percent: int = 100
-) -> Verify:
-    """Make the operation that verifies a backup at every destination that has it.
-
-    Raises:
-        UnknownNameError: a destination is asked for that is not set.
-    """
-    return Verify(
-        catalogs=tuple(catalogs_of(app, destinations)),
-        backup=backup,
-        reading=reading(app),
-        clock=app.clock,
-        percent=percent,
-    )
-
-
 def drill(app: App, *, destinations: Sequence[str] = ()) -> Drill:
     """Make the operation that really restores the newest backup of each destination.
 
@@ -145,24 +127,6 @@ def load_dumps(
         overwrite=request.overwrite,
     )
     return operation, unanswered
-
-
-def reading(app: App, *, skip_damaged: bool = False) -> Reading:
-    """Say how archives of this set are read."""
-    password = app.settings.archive_password
-    return Reading(
-        password=password.get_secret_value() if password else None,
-        zone=app.zone,
-        workers=default_workers(),
-        skip_damaged=skip_damaged,
-    )
-
-
-def catalogs_of(app: App, destinations: Sequence[str]) -> list[Catalog]:
-    """Give the backups of the named destinations, or of all."""
-    return [
-        app.catalog(delivery.destination, app.set_name) for delivery in app.deliveries(destinations)
-    ]
 
 
 def _copies(app: App, request: RestoreRequest) -> tuple[tuple[ObjectView, ...], tuple[str, ...]]:

@@ -3,7 +3,10 @@
 import hashlib
 import struct
 import zlib
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from backupd.archive.directory import Record
 from backupd.archive.records import CODE_BYTES, DEFLATED, HEAD_BYTES, LOCAL_BYTES
@@ -19,13 +22,17 @@ except ImportError:  # a machine that ISA-L is not made for
 Chunk = bytes | memoryview
 
 _CHUNK = 1024 * 1024
+_LARGE = 8 * 1024 * 1024
+"""From this size on a member is hashed in a thread of its own, while the next bytes inflate."""
+_MOST_WAITING = 4
+"""Chunks that wait for that thread."""
 _LENGTHS = struct.Struct("<HH")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 
 
 def content(
     record: Record, raw: Iterable[Chunk], *, password: str | None, sha256: str = ""
-) -> Generator[bytes]:
+) -> Generator[Chunk]:
     """Give a member's plain bytes; when the last has been given, they were what was written.
 
     `raw` is what stands in the archive from the member's local header on, at least up to its
@@ -38,21 +45,39 @@ def content(
         DestinationError: as reading `raw` raises it.
     """
     digest, crc, left = hashlib.sha256(), 0, record.size
-    for chunk in _inflated(record, _decrypted(record, _Cursor(record, raw), password)):
-        left -= len(chunk)
-        if left < 0:
-            raise _damaged(record, "it is longer than it should be")
-        if sha256:
-            digest.update(chunk)
-        if record.has_crc:
-            crc = crc32(chunk, crc)
-        yield chunk
+    with _updating(digest.update, aside=left >= _LARGE) as update:
+        for chunk in _inflated(record, _decrypted(record, _Cursor(record, raw), password)):
+            left -= len(chunk)
+            if left < 0:
+                raise _damaged(record, "it is longer than it should be")
+            if sha256:
+                update(chunk)
+            if record.has_crc:
+                crc = crc32(chunk, crc)
+            yield chunk
     if left:
         raise _damaged(record, f"{left} bytes of it are missing")
     if record.has_crc and crc != record.crc:
         raise _damaged(record, "its CRC-32 is another one")
     if sha256 and digest.hexdigest() != sha256:
         raise _damaged(record, "its SHA-256 is not the one in the manifest")
+
+
+@contextmanager
+def _updating(update: Callable[[Chunk], None], *, aside: bool) -> Iterator[Callable[[Chunk], None]]:
+    """Give what passes chunks to `update`: at once, or in a thread that ends with the block."""
+    if not aside:
+        yield update
+        return
+    waiting = deque[Future[None]]()
+
+    def later(chunk: Chunk) -> None:
+        if len(waiting) == _MOST_WAITING:
+            waiting.popleft().result()
+        waiting.append(thread.submit(update, chunk))
+
+    with ThreadPoolExecutor(1, "sha256") as thread:
+        yield later
 
 
 def _damaged(record: Record, what: str) -> DamagedError:
@@ -112,11 +137,10 @@ def _decrypted(record: Record, cursor: _Cursor, password: str | None) -> Iterato
         raise _damaged(record, "its authentication code does not match") from error
 
 
-def _inflated(record: Record, chunks: Iterator[memoryview]) -> Iterator[bytes]:
+def _inflated(record: Record, chunks: Iterator[memoryview]) -> Iterator[Chunk]:
     """Undo deflate in bounded steps; a stream must end where the member does."""
     if record.method != DEFLATED:
-        for chunk in chunks:
-            yield bytes(chunk)
+        yield from chunks
         return
     inflater = decompressobj(-zlib.MAX_WBITS)
     try:

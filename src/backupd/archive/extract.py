@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
+from backupd.archive.content import Chunk
 from backupd.archive.reader import OpenArchive, Run, StoredMember, runs
 from backupd.archive.target import Places, Target
 from backupd.errors import DamagedError
@@ -74,14 +75,14 @@ class Extraction:
                 else:
                     self.done.add(member.entry.path)
 
-    def _write(self, places: Places, member: StoredMember, chunks: Generator[bytes]) -> None:
+    def _write(self, places: Places, member: StoredMember, chunks: Generator[Chunk]) -> None:
         if member.entry.kind is MemberKind.SYMLINK:
             target = b"".join(chunks)
             places.write_link(member.entry, os.fsdecode(target))
             return
         places.write_file(member.entry, self._counted(chunks))
 
-    def _counted(self, chunks: Generator[bytes]) -> Generator[bytes]:
+    def _counted(self, chunks: Generator[Chunk]) -> Generator[Chunk]:
         for chunk in chunks:
             if self._stopped.is_set():
                 raise _Stopped

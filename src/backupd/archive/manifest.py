@@ -59,7 +59,7 @@ def manifest_document(
     yield b"\n]}\n"
 
 
-def parse_manifest(lines: Iterable[bytes]) -> Manifest:
+def parse_manifest(lines: Iterable[bytes | memoryview]) -> Manifest:
     """Read what `manifest_document` wrote.
 
     Raises:

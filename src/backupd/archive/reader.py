@@ -55,13 +55,13 @@ class OpenArchive:
     flaws: tuple[Flaw, ...] = ()
     """Members that the manifest names and the directory does not, and the other way round."""
 
-    def read(self, run: Run) -> Iterator[tuple[StoredMember, Generator[bytes]]]:
+    def read(self, run: Run) -> Iterator[tuple[StoredMember, Generator[Chunk]]]:
         """Fetch a run and give each member with its checked bytes (see `content`)."""
         return self.cut(run, self.view.stream(run.start, run.length))
 
     def cut(
         self, run: Run, chunks: Iterable[Chunk]
-    ) -> Iterator[tuple[StoredMember, Generator[bytes]]]:
+    ) -> Iterator[tuple[StoredMember, Generator[Chunk]]]:
         """Give each member of a run, whose bytes are there already, with its checked bytes."""
         if len(run.members) == 1:
             yield run.members[0], self.content(run.members[0], chunks)
@@ -72,7 +72,7 @@ class OpenArchive:
             raw = fetched[record.offset - run.start : record.end - run.start]
             yield member, self.content(member, [raw])
 
-    def content(self, member: StoredMember, raw: Iterable[Chunk]) -> Generator[bytes]:
+    def content(self, member: StoredMember, raw: Iterable[Chunk]) -> Generator[Chunk]:
         """Give a member's plain bytes out of what stands in its place (see `content`)."""
         sha256 = member.entry.sha256
         try:

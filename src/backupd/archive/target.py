@@ -129,7 +129,7 @@ class Places:
             finally:
                 os.close(descriptor)
 
-    def write_file(self, entry: ManifestEntry, chunks: Iterable[bytes]) -> None:
+    def write_file(self, entry: ManifestEntry, chunks: Iterable[bytes | memoryview]) -> None:
         """Write a file; if `chunks` raises, nothing of it is seen."""
         with self._translating(entry.path), self._publishing(entry.path) as (parent, partial):
             descriptor = os.open(partial, _CREATE, 0o600, dir_fd=parent)
@@ -260,7 +260,7 @@ def in_the_way(path: Path) -> RefusedError:
     )
 
 
-def _write_all(descriptor: int, chunk: bytes) -> None:
+def _write_all(descriptor: int, chunk: bytes | memoryview) -> None:
     written = os.write(descriptor, chunk)
     while written < len(chunk):
         written += os.write(descriptor, memoryview(chunk)[written:])

@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _bug(invocation, error)
     if invocation.state is not None:
         hand_back(invocation.state)
+    gc.freeze()  # or the interpreter looks through all objects twice before it ends
     sys.exit(code or 0)
 
 

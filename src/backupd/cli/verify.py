@@ -38,7 +38,7 @@ def verify(
 ) -> int:
     """Read BACKUP (a name, or the latest of each destination) back and compare every byte."""
     from backupd.cli.progress import bar  # noqa: PLC0415  (costs 0.1 s)
-    from backupd.recovery import verify as operation_for  # noqa: PLC0415  (costs 0.3 s)
+    from backupd.proving import verify as operation_for  # noqa: PLC0415  (costs 0.2 s)
 
     if every and backup != "latest":
         raise click.UsageError("--all verifies every backup; do not name one too.")

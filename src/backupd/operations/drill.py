@@ -16,10 +16,11 @@ from backupd.catalog import Catalog
 from backupd.errors import BackupdError, DamagedError
 from backupd.events import BackupProved
 from backupd.model import MemberKind
+from backupd.naming import LATEST
 from backupd.operations.databases import check_dumps
 from backupd.operations.restore import Restore
 from backupd.operations.retrieve import Reading
-from backupd.operations.select import LATEST, Selection
+from backupd.operations.select import Selection
 from backupd.operations.trial import try_dumps
 from backupd.operations.verify import copies_everywhere
 from backupd.ports import Clock, Loader, Observer

@@ -139,7 +139,7 @@ class _Loading:
             if each.entry == member.entry:
                 record = each.record
                 raw = self.archive.view.stream(record.offset, record.end - record.offset)
-                return self.archive.content(each, raw)
+                return map(bytes, self.archive.content(each, raw))
         raise DamagedError(f"Another copy of the backup has another {member.entry.path}.")
 
     def _turn_to_the_next_copy(self, error: BackupdError, state: str) -> None:

@@ -10,9 +10,7 @@ from backupd.archive.honesty import parents
 from backupd.archive.reader import StoredMember
 from backupd.errors import ObjectNotFoundError, RefusedError
 from backupd.model import Backup, Condition, MemberKind, Scope
-
-LATEST = "latest"
-ALL = "all"
+from backupd.naming import LATEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

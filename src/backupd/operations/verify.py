@@ -12,9 +12,8 @@ from backupd.catalog import Catalog
 from backupd.errors import BackupdError, DamagedError, DestinationError, ObjectNotFoundError
 from backupd.events import BackupProved, Progressed
 from backupd.model import Backup
-from backupd.naming import checksum_key
+from backupd.naming import ALL, LATEST, checksum_key
 from backupd.operations.retrieve import Reading
-from backupd.operations.select import ALL, LATEST
 from backupd.ports import Clock, Observer, Progress
 from backupd.reports import Flaw, Proof, ProofReport
 
