@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 
 from backupd.archive.lines import LINE_END, line_start, member_line, owner_part
-from backupd.archive.manifest import manifest_document
+from backupd.archive.manifest import manifest_frame
 from backupd.model import Manifest, ManifestEntry
 
 
 def manifest_lines(manifest: Manifest) -> Iterator[bytes]:
     """Write a manifest that is in memory as a whole."""
-    return manifest_document(
+    start, end = manifest_frame(
         manifest.header,
-        [LINE_END.join(map(_line, manifest.entries))],
         encrypted=manifest.encrypted,
         databases=manifest.databases,
         omissions=manifest.omissions,
     )
+    yield from (start, LINE_END.join(map(_line, manifest.entries)), end)
 
 
 def _line(entry: ManifestEntry) -> bytes:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +11,7 @@ from backupd.archive.chunked import ChunkedMember
 from backupd.archive.encoding import Encoded, Encoder, manifest_line
 from backupd.archive.ledger import Ledger
 from backupd.archive.lines import LINE_END
-from backupd.archive.manifest import MANIFEST_PATH, manifest_document
+from backupd.archive.manifest import MANIFEST_PATH, manifest_frame
 from backupd.archive.output import Output, UnreadableError
 from backupd.archive.reading import Columns, Reading, own_reading, readings
 from backupd.archive.records import SALT_BYTES
@@ -69,7 +68,9 @@ class Build:
 
     def steps(self, items: Iterable[Member | Omission]) -> Iterator[Step]:
         """Write the members, of several with one path the first; note what a source leaves out."""
-        return self._steps(self._first_of_each_path(items), last_try=False)
+        for step in self._steps(self._first_of_each_path(items), last_try=False):
+            yield step
+            yield from self.ledger.line_steps()
 
     def steps_again(self) -> Iterator[Step]:
         """Write the files that changed while they were read, as they are now."""
@@ -258,31 +259,33 @@ class Build:
 
     def own_steps(self) -> Iterator[Step]:
         """Write what backupd adds, which the manifest does not name."""
+        yield from self.ledger.line_steps(rest=True)
         restore = RESTORE_PATH if RESTORE_PATH not in self._paths else "RESTORE.backupd.txt"
         text = restore_text(self.header, self._dumps, encrypted=self.layout.encrypted)
-        yield from self._own(restore, [text.encode()])
-        document = manifest_document(
+        own = self._own(restore)
+        yield from own.stream_steps(iter([text.encode()]))
+        yield partial(self._note_own, own)
+        full_at = self.carrier.full_at if self.carrier else self.header.created_at
+        start, end = manifest_frame(
             self.header,
-            self.ledger.lines(),
             encrypted=self.layout.encrypted,
             databases=self.databases,
             omissions=self.omissions,
             compression=self.layout.compression,
             names_hidden=self.layout.names_hidden,
-            full_at=self._full_at().isoformat(),
+            full_at=full_at.isoformat(),
         )
-        yield from self._own(MANIFEST_PATH, document)
+        own = self._own(MANIFEST_PATH)
+        yield from own.around_steps(start, self.ledger, end)
+        yield partial(self._note_own, own)
 
-    def _full_at(self) -> datetime:
-        """Return when everything was last read from the source."""
-        return self.carrier.full_at if self.carrier else self.header.created_at
-
-    def _own(self, path: str, content: Iterable[bytes]) -> Iterator[Step]:
+    def _own(self, path: str) -> ChunkedMember:
         salt = self.new_salt(SALT_BYTES) if self.encoder.password else b""
         reading = own_reading(path, self.header.created_at, salt)
-        chunked = ChunkedMember(reading, self.output, self.encoder, lambda _: None)
-        yield from chunked.stream_steps(iter(content))
-        yield lambda: self.ledger.note_record(chunked.central, chunked.offset)
+        return ChunkedMember(reading, self.output, self.encoder, lambda _: None)
+
+    def _note_own(self, own: ChunkedMember) -> None:
+        self.ledger.note_record(own.central, own.offset)
 
 
 def _looked_at_again(member: Member) -> Member:

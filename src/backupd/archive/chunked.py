@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from backupd.archive.cipher import Encrypter
-from backupd.archive.deflate import LAST_BLOCK, crc32
+from backupd.archive.deflate import LAST_BLOCK, crc32, crc32_combine
 from backupd.archive.encoding import (
     Encoder,
     file_mode,
@@ -19,6 +19,7 @@ from backupd.archive.encoding import (
     open_source,
     opened,
 )
+from backupd.archive.ledger import Ledger
 from backupd.archive.output import Buffer, Output
 from backupd.archive.reading import Reading
 from backupd.archive.records import (
@@ -95,6 +96,20 @@ class ChunkedMember:
     def stream_steps(self, stream: Iterator[bytes]) -> Iterator[Step]:
         """Read a stream to its end; what it raises passes through."""
         yield self._begin
+        yield from self._stream(stream)
+        yield self._end
+
+    def around_steps(self, start: bytes, ledger: Ledger, end: bytes) -> Iterator[Step]:
+        """Take the lines in the ledger, all of which are deflated already, and what is around."""
+        yield self._begin
+        yield from self._stream(iter([start]))
+        self._crc = crc32_combine(self._crc, ledger.lines_crc32, ledger.lines_bytes)
+        self.size += ledger.lines_bytes
+        yield partial(self._write_blocks, ledger.deflated_lines())
+        yield from self._stream(iter([end]))
+        yield self._end
+
+    def _stream(self, stream: Iterator[bytes]) -> Iterator[Step]:
         held, length = list[memoryview](), 0
         for piece in stream:
             rest = memoryview(piece)
@@ -106,7 +121,6 @@ class ChunkedMember:
             length += len(rest)
         if length:
             yield Request(ask=partial(self._ask_pieces, held), take=self._take)
-        yield self._end
 
     def dump_steps(self, member: Member) -> Iterator[Step]:
         """Read a dump; one that a backup can do without ends with its failure noted."""
@@ -185,6 +199,10 @@ class ChunkedMember:
         stored = self._encrypter.update(data) if self._encrypter else data
         self._compressed += len(stored)
         self._write(stored)
+
+    def _write_blocks(self, blocks: Iterator[bytes]) -> None:
+        for block in blocks:
+            self._write_data(block)
 
     def _write(self, data: Buffer) -> None:
         self.stored_crc32 = crc32(data, self.stored_crc32)

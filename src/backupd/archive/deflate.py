@@ -51,6 +51,9 @@ ALREADY_SMALL: Final = frozenset({
 crc32: Callable[..., int] = (_isal_zlib or zlib_ng).crc32
 """Returns the CRC-32 of some bytes; of what had `value` followed by them, if that is given."""
 
+crc32_combine: Callable[[int, int, int], int] = (_isal_zlib or zlib_ng).crc32_combine
+"""Returns the CRC-32 of two things in a row, of theirs and the second's length."""
+
 
 def compress(data: Buffer, level: str) -> bytes:
     """Deflate the whole of a small member into one finished stream."""

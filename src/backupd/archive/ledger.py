@@ -1,6 +1,7 @@
 """What stands at an archive's end: its central directory and the manifest's lines.
 
 Both wait in files without a name beside the archive, so that memory does not grow with members.
+Lines are deflated as soon as they fill a chunk, so that the end does not have to wait for it.
 """
 
 import struct
@@ -11,9 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from backupd.archive.deflate import crc32
 from backupd.archive.lines import LINE_END
 from backupd.archive.output import Output
 from backupd.archive.records import FAR, OFFSET_AT, end_of_directory, placed
+from backupd.archive.slots import CHUNK, Message, Slot
+from backupd.archive.workers import Request
 
 _BLOCK = 1 << 20
 _OFFSET = struct.Struct("<L")
@@ -28,7 +32,10 @@ class Ledger:
         self._directory = self._files.enter_context(directory)
         self._lines = self._files.enter_context(lines)
         self._records = 0
-        self._first_line = True
+        self._no_chunk_yet = bytearray()
+        self.lines_bytes = 0
+        """How long the lines are of which chunks were made, before they are deflated."""
+        self.lines_crc32 = 0
 
     def __enter__(self) -> Self:
         return self
@@ -43,8 +50,27 @@ class Ledger:
 
     def note_lines(self, lines: bytes) -> None:
         """Note members for the manifest, with commas between them if there are several."""
-        self._lines.write(lines if self._first_line else LINE_END + lines)
-        self._first_line = False
+        if self._no_chunk_yet or self.lines_bytes:
+            self._no_chunk_yet += LINE_END
+        self._no_chunk_yet += lines
+
+    def line_steps(self, *, rest: bool = False) -> Iterator[Request]:
+        """Have lines deflated that fill a chunk; or, when all are there, the rest, too."""
+        while len(self._no_chunk_yet) >= CHUNK or (rest and self._no_chunk_yet):
+            yield Request(ask=self._ask_lines, take=self._take_lines)
+
+    def _ask_lines(self, slot: Slot) -> Message:
+        chunk = memoryview(self._no_chunk_yet)[:CHUNK]
+        length = len(chunk)
+        slot.plain[:length] = chunk
+        self.lines_crc32 = crc32(chunk, self.lines_crc32)
+        self.lines_bytes += length
+        chunk.release()
+        del self._no_chunk_yet[:length]
+        return "chunk", length, True
+
+    def _take_lines(self, _: Slot, encoded: memoryview, _answer: Message) -> None:
+        self._lines.write(encoded)
 
     def note_record(self, record: bytes, offset: int) -> None:
         """Note a member for the central directory, whose record says offset 0."""
@@ -69,8 +95,8 @@ class Ledger:
         for start, end, offset in zip(starts, ends, offsets, strict=True):
             self.note_record(centrals[start:end], base + offset)
 
-    def lines(self) -> Iterator[bytes]:
-        """Give the manifest's lines, with commas between them, in blocks."""
+    def deflated_lines(self) -> Iterator[bytes]:
+        """Give the manifest's lines as they are deflated, with commas between them, in blocks."""
         self._lines.seek(0)
         while block := self._lines.read(_BLOCK):
             yield block

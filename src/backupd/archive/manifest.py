@@ -5,7 +5,7 @@ and is one ordinary JSON document for everybody else.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -27,16 +27,15 @@ _KINDS = {kind.value: kind for kind in MemberKind}
 MANIFEST_PATH = ".backupd/manifest.json"
 
 
-def manifest_document(
+def manifest_frame(
     header: ArchiveHeader,
-    lines: Iterable[bytes],
     *,
     encrypted: bool,
     databases: Sequence[DatabaseFacts] = (),
     omissions: Sequence[Omission] = (),
     **others: str | bool,
-) -> Iterator[bytes]:
-    """Write the manifest around its members' lines, which have commas between them already.
+) -> tuple[bytes, bytes]:
+    """Write what stands before and behind its members' lines, which have commas between them.
 
     `others` is what the next archive must know to carry members over. All is ASCII; paths that
     are not UTF-8 keep their lone surrogates.
@@ -54,13 +53,11 @@ def manifest_document(
         "databases": [asdict(database) for database in databases],
         "omissions": [asdict(omission) for omission in omissions],
     }
-    yield json.dumps(head)[:-1].encode() + b', "members": [\n'
-    yield from lines
-    yield b"\n]}\n"
+    return json.dumps(head)[:-1].encode() + b', "members": [\n', b"\n]}\n"
 
 
 def parse_manifest(lines: Iterable[bytes | memoryview]) -> Manifest:
-    """Read what `manifest_document` wrote.
+    """Read a manifest.
 
     Raises:
         DamagedError: it is not a manifest.
