@@ -12,7 +12,8 @@ import pytest
 import pyzipper
 
 from backupd.archive.making import Making
-from backupd.archive.manifest import parse_manifest
+from backupd.archive.manifest import MANIFEST_PATH, parse_manifest
+from backupd.archive.slots import CHUNK
 from backupd.errors import ArchiveError, DumpError
 from backupd.model import (
     Archive,
@@ -112,6 +113,21 @@ def test_python_reads_every_member_and_the_manifest_is_true(
             assert entry.sha256 == hashlib.sha256(found[name]).hexdigest()
         if entry.kind is MemberKind.FILE:
             assert found[name] == path.read_bytes()
+
+
+@pytest.mark.parametrize("password", [None, PASSWORD])
+def test_a_manifest_of_many_chunks_is_one_document(
+    build: BuildArchive, password: str | None
+) -> None:
+    paths = [f"{number:05}-{'long' * 50}" for number in range(3 * CHUNK // 300)]
+    archive = build(
+        [Member(path, MemberKind.DIRECTORY, 0, 0o755) for path in paths], password=password
+    )
+    with pyzipper.AESZipFile(archive.path) as opened:
+        opened.setpassword(PASSWORD.encode())
+        document = opened.read(MANIFEST_PATH)  # with its CRC-32, or its authentication code
+    assert len(document) > 2 * CHUNK
+    assert [entry.path for entry in parse_manifest([document]).entries] == paths
 
 
 def test_the_archive_is_described(build: BuildArchive, tree: Path) -> None:
