@@ -103,6 +103,14 @@ class Spy:
         self._over.set()
         self._thread.join()
 
+    def meets(self, programs: set[bytes], dump: Callable[[], object]) -> None:
+        """Dump until it has met these programs, some of which live for but a few milliseconds."""
+        for _ in range(20):
+            dump()
+            if programs <= self.programs:
+                return
+        raise AssertionError(f"met {self.programs}, not {programs}")
+
     def _watch(self) -> None:
         while not self._over.wait(0.002):
             for process in Path("/proc").glob("[0-9]*"):
