@@ -6,7 +6,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from backupd.archive.directory import Record
 from backupd.archive.records import CODE_BYTES, DEFLATED, HEAD_BYTES, LOCAL_BYTES
@@ -45,7 +45,8 @@ def content(
         DestinationError: as reading `raw` raises it.
     """
     digest, crc, left = hashlib.sha256(), 0, record.size
-    with _updating(digest.update, aside=left >= _LARGE) as update:
+    hashing = _aside(digest.update) if left >= _LARGE else nullcontext(digest.update)
+    with hashing as update:
         for chunk in _inflated(record, _decrypted(record, _Cursor(record, raw), password)):
             left -= len(chunk)
             if left < 0:
@@ -64,11 +65,8 @@ def content(
 
 
 @contextmanager
-def _updating(update: Callable[[Chunk], None], *, aside: bool) -> Iterator[Callable[[Chunk], None]]:
-    """Give what passes chunks to `update`: at once, or in a thread that ends with the block."""
-    if not aside:
-        yield update
-        return
+def _aside(update: Callable[[Chunk], None]) -> Iterator[Callable[[Chunk], None]]:
+    """Give what passes chunks to `update` in a thread; they are done when the block ends."""
     waiting = deque[Future[None]]()
 
     def later(chunk: Chunk) -> None:
