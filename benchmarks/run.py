@@ -37,7 +37,7 @@ def _borg(corpus: Path) -> Contestant:
 
 
 _SLOW = {"app": 3, "many": 5, "big": 1}
-"""Rounds of what takes half a minute or more for most corpora."""
+"""Rounds of what takes long, by corpus."""
 
 
 def _zip(corpus: Path) -> Contestant:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 if "rich" not in sys.modules:
-    # structlog would import it (0.05 s) for traces with colours, which are never printed.
+    # structlog would import it (0.05 s) for traces with colours, which are never printed. Commands
+    # import this module before any other that needs structlog.
     sys.modules["rich"] = None  # type: ignore[assignment]
-    import structlog
-
-    del sys.modules["rich"]
+    try:
+        import structlog
+    finally:
+        del sys.modules["rich"]
 import structlog
 from structlog.typing import Processor
 

@@ -68,13 +68,12 @@ class Build:
 
     def steps(self, items: Iterable[Member | Omission]) -> Iterator[Step]:
         """Write the members, of several with one path the first; note what a source leaves out."""
-        for step in self._steps(self._first_of_each_path(items), last_try=False):
-            yield step
-            yield from self.ledger.line_steps()
+        members = self._first_of_each_path(items)
+        return self.ledger.among(self._steps(members, last_try=False))
 
     def steps_again(self) -> Iterator[Step]:
         """Write the files that changed while they were read, as they are now."""
-        return self._steps(map(_looked_at_again, self._again), last_try=True)
+        return self.ledger.among(self._steps(map(_looked_at_again, self._again), last_try=True))
 
     def _first_of_each_path(self, items: Iterable[Member | Omission]) -> Iterator[Member]:
         for item in items:

@@ -100,7 +100,10 @@ class ChunkedMember:
         yield self._end
 
     def around_steps(self, start: bytes, ledger: Ledger, end: bytes) -> Iterator[Step]:
-        """Take the lines in the ledger, all of which are deflated already, and what is around."""
+        """Take the lines in the ledger, all of which are deflated already, and what is around.
+
+        They are not hashed: the manifest does not name itself.
+        """
         yield self._begin
         yield from self._stream(iter([start]))
         self._crc = crc32_combine(self._crc, ledger.lines_crc32, ledger.lines_bytes)

@@ -76,6 +76,8 @@ def _aside(update: Callable[[Chunk], None]) -> Iterator[Callable[[Chunk], None]]
 
     with ThreadPoolExecutor(1, "sha256") as thread:
         yield later
+        for each in waiting:
+            each.result()
 
 
 def _damaged(record: Record, what: str) -> DamagedError:

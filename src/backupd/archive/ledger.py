@@ -6,7 +6,7 @@ Lines are deflated as soon as they fill a chunk, so that the end does not have t
 
 import struct
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from backupd.archive.lines import LINE_END
 from backupd.archive.output import Output
 from backupd.archive.records import FAR, OFFSET_AT, end_of_directory, placed
 from backupd.archive.slots import CHUNK, Message, Slot
-from backupd.archive.workers import Request
+from backupd.archive.workers import Request, Step
 
 _BLOCK = 1 << 20
 _OFFSET = struct.Struct("<L")
@@ -53,6 +53,12 @@ class Ledger:
         if self._no_chunk_yet or self.lines_bytes:
             self._no_chunk_yet += LINE_END
         self._no_chunk_yet += lines
+
+    def among(self, steps: Iterable[Step]) -> Iterator[Step]:
+        """Give steps, and between them those that deflate the lines that they have noted."""
+        for step in steps:
+            yield step
+            yield from self.line_steps()
 
     def line_steps(self, *, rest: bool = False) -> Iterator[Request]:
         """Have lines deflated that fill a chunk; or, when all are there, the rest, too."""

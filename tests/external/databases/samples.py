@@ -103,10 +103,10 @@ class Spy:
         self._over.set()
         self._thread.join()
 
-    def meets(self, programs: set[bytes], dump: Callable[[], object]) -> None:
+    def meets(self, programs: set[bytes], dump: Callable[[], bytes]) -> None:
         """Dump until it has met these programs, some of which live for but a few milliseconds."""
         for _ in range(20):
-            dump()
+            assert dump()
             if programs <= self.programs:
                 return
         raise AssertionError(f"met {self.programs}, not {programs}")
