@@ -16,7 +16,7 @@ from backupd.archive.deflate import crc32
 from backupd.archive.lines import LINE_END
 from backupd.archive.output import Output
 from backupd.archive.records import FAR, OFFSET_AT, end_of_directory, placed
-from backupd.archive.slots import CHUNK, Message, Slot
+from backupd.archive.slots import CHUNK, Message, Slot, lay
 from backupd.archive.workers import Request, Step
 
 _BLOCK = 1 << 20
@@ -66,13 +66,11 @@ class Ledger:
             yield Request(ask=self._ask_lines, take=self._take_lines)
 
     def _ask_lines(self, slot: Slot) -> Message:
-        chunk = memoryview(self._no_chunk_yet)[:CHUNK]
-        length = len(chunk)
-        slot.plain[:length] = chunk
+        chunk = self._no_chunk_yet[:CHUNK]
+        del self._no_chunk_yet[:CHUNK]
+        length = lay([chunk], slot.plain)
         self.lines_crc32 = crc32(chunk, self.lines_crc32)
         self.lines_bytes += length
-        chunk.release()
-        del self._no_chunk_yet[:length]
         return "chunk", length, True
 
     def _take_lines(self, _: Slot, encoded: memoryview, _answer: Message) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backupd.archive.content import Chunk
 from backupd.archive.owners import owner_ids
 from backupd.errors import BackupdError, RefusedError
 from backupd.model import ManifestEntry
@@ -129,7 +130,7 @@ class Places:
             finally:
                 os.close(descriptor)
 
-    def write_file(self, entry: ManifestEntry, chunks: Iterable[bytes | memoryview]) -> None:
+    def write_file(self, entry: ManifestEntry, chunks: Iterable[Chunk]) -> None:
         """Write a file; if `chunks` raises, nothing of it is seen."""
         with self._translating(entry.path), self._publishing(entry.path) as (parent, partial):
             descriptor = os.open(partial, _CREATE, 0o600, dir_fd=parent)
@@ -260,7 +261,7 @@ def in_the_way(path: Path) -> RefusedError:
     )
 
 
-def _write_all(descriptor: int, chunk: bytes | memoryview) -> None:
+def _write_all(descriptor: int, chunk: Chunk) -> None:
     written = os.write(descriptor, chunk)
     while written < len(chunk):
         written += os.write(descriptor, memoryview(chunk)[written:])
