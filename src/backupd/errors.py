@@ -95,6 +95,11 @@ class DamagedError(ArchiveError):
 
     default_hint = "Restore from another destination or an older backup (--destination, --at)."
 
+    def __init__(self, message: str, *, what: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.what = what or message
+        """The same without the member's name, for where that is said already."""
+
 
 class WrongPasswordError(ArchiveError):
     """The archive was encrypted with another password."""

@@ -17,13 +17,9 @@ from backupd.archive.workers import Request, Workers, default_workers
 from backupd.errors import ArchiveError
 from backupd.model import Member, MemberKind
 from fakes.archiving import BuildArchive
+from fakes.processes import children
 
-SETUP = ("fast", "UTC", "")
-
-
-def _children() -> set[int]:
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-    return {int(number) for number in children.split()}
+SETUP = ("build", "fast", "UTC", "")
 
 
 def _stream(pieces: Iterator[bytes]) -> Member:
@@ -34,22 +30,22 @@ def _stream(pieces: Iterator[bytes]) -> Member:
 
 @pytest.mark.parametrize("victims", [1, 2])
 def test_a_killed_worker_is_an_error_and_not_a_hang(build: BuildArchive, victims: int) -> None:
-    before = _children()
+    before = children()
 
     def pieces() -> Iterator[bytes]:
         yield bytes(3_000_000)
-        for victim in sorted(_children() - before)[:victims]:
+        for victim in sorted(children() - before)[:victims]:
             os.kill(victim, signal.SIGKILL)
         while True:  # until somebody notices
             yield bytes(1_000_000)
 
     with pytest.raises(ArchiveError, match="was killed by signal 9"):
         build([_stream(pieces())])
-    assert _children() == before
+    assert children() == before
 
 
 def test_an_interruption_leaves_no_worker_behind(build: BuildArchive) -> None:
-    before = _children()
+    before = children()
 
     def pieces() -> Iterator[bytes]:
         yield bytes(3_000_000)
@@ -57,15 +53,15 @@ def test_an_interruption_leaves_no_worker_behind(build: BuildArchive) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         build([_stream(pieces())])
-    assert _children() == before
+    assert children() == before
 
 
 def test_workers_survive_the_signals_that_are_meant_for_the_parent(build: BuildArchive) -> None:
-    before = _children()
+    before = children()
 
     def pieces() -> Iterator[bytes]:
         for number in range(30):
-            for worker in _children() - before:
+            for worker in children() - before:
                 os.kill(worker, signal.SIGTERM if number % 2 else signal.SIGINT)
             yield bytes(1_000_000)
 
@@ -81,7 +77,8 @@ def test_workers_end_when_the_parent_is_killed(tmp_path: Path) -> None:
             children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
             print(children, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
-        Workers(3, ("fast", "UTC", "")).run([Request(ask=lambda _: ("chunk", 0, True), take=tell)])
+        request = Request(ask=lambda _: ("chunk", 0, True), take=tell)
+        Workers(3, ("build", "fast", "UTC", "")).run([request])
     """
     parent = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
@@ -120,7 +117,7 @@ def test_one_or_many_processors_will_do(build: BuildArchive) -> None:
 
 def test_a_full_file_system_is_named_with_its_cause(build: BuildArchive) -> None:
     """A limit on the size of files stands in for it: both fail the write that is one too many."""
-    before = _children()
+    before = children()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
@@ -130,7 +127,7 @@ def test_a_full_file_system_is_named_with_its_cause(build: BuildArchive) -> None
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)
-    assert _children() == before
+    assert children() == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")

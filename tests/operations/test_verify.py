@@ -1,16 +1,20 @@
 """Reading backups back."""
 
+import hashlib
 import os
 import random
+import signal
+from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 
+from backupd.archive.check import Check, checkers
 from backupd.archive.view import ObjectView
 from backupd.catalog import Catalog
-from backupd.errors import ObjectNotFoundError
-from backupd.events import BackupProved
+from backupd.errors import DamagedError, ObjectNotFoundError, WrongPasswordError
+from backupd.events import BackupProved, Event, Progressed
 from backupd.model import Outcome
 from backupd.operations.retrieve import Reading
 from backupd.operations.verify import Verify
@@ -19,6 +23,7 @@ from fakes.archives import KEY, CountingDestination, archive_of, odd_tree
 from fakes.clock import WoundClock
 from fakes.destinations import FailingDestination, MemoryDestination
 from fakes.listening import Listener
+from fakes.processes import children
 
 
 def verifying(
@@ -26,6 +31,7 @@ def verifying(
     password: str | None = None,
     percent: int = 100,
     backup: str = "latest",
+    large_bytes: int = 10**9,
 ) -> Verify:
     return Verify(
         catalogs=tuple(
@@ -35,6 +41,7 @@ def verifying(
         clock=WoundClock(),
         percent=percent,
         backup=backup,
+        large_bytes=large_bytes,
     )
 
 
@@ -50,6 +57,12 @@ def password(request: pytest.FixtureRequest) -> str | None:
     return request.param
 
 
+@pytest.fixture(params=[0, 10**9], ids=["workers", "threads"])
+def large_bytes(request: pytest.FixtureRequest) -> int:
+    assert isinstance(request.param, int)
+    return request.param
+
+
 @pytest.fixture
 def kept(tmp_path: Path, password: str | None) -> MemoryDestination:
     archive_of(odd_tree(tmp_path / "tree"), tmp_path / "kept", password=password)
@@ -57,10 +70,10 @@ def kept(tmp_path: Path, password: str | None) -> MemoryDestination:
 
 
 def test_a_good_backup_is_read_once_and_whole(
-    kept: MemoryDestination, password: str | None
+    kept: MemoryDestination, password: str | None, large_bytes: int
 ) -> None:
     counting, listener = CountingDestination(kept), Listener()
-    report = verifying(counting, password=password).run(listener)
+    report = verifying(counting, password=password, large_bytes=large_bytes).run(listener)
     (proof,) = report.proofs
     assert report.outcome is Outcome.SUCCEEDED
     assert proof.content_bytes > 14_000_000
@@ -68,7 +81,9 @@ def test_a_good_backup_is_read_once_and_whole(
     assert [event.proof for event in listener.of(BackupProved)] == [proof]
 
 
-def test_each_damaged_member_is_named(kept: MemoryDestination, password: str | None) -> None:
+def test_each_damaged_member_is_named(
+    kept: MemoryDestination, password: str | None, large_bytes: int
+) -> None:
     archive = Reading(password=password, zone=UTC).open(_view(kept))
     damaged = bytearray(kept.objects[KEY])
     named = {"big.bin", "app/d3/f10.php", "app/d3/f3.php"}
@@ -77,9 +92,17 @@ def test_each_damaged_member_is_named(kept: MemoryDestination, password: str | N
             record = member.record
             damaged[record.end - record.compressed_size // 2] ^= 0x10
     kept.objects[KEY] = bytes(damaged)
-    report = verifying(kept, password=password).run(lambda _: None)
+    report = verifying(kept, password=password, large_bytes=large_bytes).run(lambda _: None)
     assert report.outcome is Outcome.FAILED
     assert {flaw.path for flaw in report.proofs[0].flaws} == named
+    why = {
+        "its SHA-256 is not the one in the manifest",
+        "its CRC-32 is another one",
+        "its compressed bytes make no sense",
+        "its compressed bytes end too early",
+        "its authentication code does not match",
+    }
+    assert {flaw.what for flaw in report.proofs[0].flaws} <= why
 
 
 def _view(kept: MemoryDestination) -> ObjectView:
@@ -93,12 +116,68 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
         (tree / str(number)).write_text("text " * number * 100)
     archive_of(tree, tmp_path / "kept")
     kept = memory(tmp_path / "kept")
-    whole, chance = kept.objects[KEY], random.Random(3)  # noqa: S311
-    for _ in range(500):
-        flipped = bytearray(whole)
-        flipped[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
-        kept.objects[KEY] = bytes(flipped)
+    for damaged in flipped(kept.objects[KEY], 500):
+        kept.objects[KEY] = damaged
         assert verifying(kept).run(lambda _: None).outcome is Outcome.FAILED
+
+
+def flipped(whole: bytes, times: int) -> Iterator[bytes]:
+    chance = random.Random(3)  # noqa: S311  (the same every time)
+    for _ in range(times):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        yield bytes(damaged)
+
+
+@pytest.mark.parametrize("password", [None, "secret"])
+def test_every_flipped_bit_is_noticed_by_workers(tmp_path: Path, password: str | None) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number in range(5):
+        (tree / str(number)).write_text("text " * number * 100)
+    archive_of(tree, tmp_path / "kept", password=password)
+    kept = memory(tmp_path / "kept")
+    whole = kept.objects[KEY]
+    with checkers(2, password) as workers:
+        for given in [*flipped(whole, 200), whole]:
+            kept.objects[KEY] = given
+            try:
+                archive = Reading(password=password, zone=UTC).open(_view(kept))
+            except (DamagedError, WrongPasswordError):
+                continue
+            check = Check(archive=archive, threads=1, on_progress=lambda _: None)
+            digest = check.everything(workers)
+            bad = bool(check.flaws) or digest != hashlib.sha256(whole).hexdigest()
+            assert bad is (given != whole)
+    assert check.members == 5 + 2  # RESTORE.txt and the manifest
+
+
+def test_a_killed_worker_is_an_error_and_no_damage(kept: MemoryDestination) -> None:
+    before = children()
+
+    class Killing(CountingDestination):
+        def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+            for chunk in super().read(key, start, length):
+                for worker in children() - before:
+                    os.kill(worker, signal.SIGKILL)
+                yield chunk
+
+    (proof,) = verifying(Killing(kept), password="secret", large_bytes=0).run(lambda _: None).proofs
+    assert "was killed by signal 9" in proof.error
+    assert not proof.flaws
+    assert children() == before
+
+
+def test_an_interruption_leaves_no_worker_behind(kept: MemoryDestination) -> None:
+    before = children()
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Progressed) and event.done > 2_000_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verifying(kept, password="secret", large_bytes=0).run(interrupt)
+    assert children() == before
 
 
 def test_a_part_of_it_costs_a_part_of_its_bytes(tmp_path: Path) -> None:
@@ -127,11 +206,12 @@ def test_a_destination_that_is_down_is_not_called_damaged(
 
 
 def test_a_destination_that_fails_half_way_is_not_called_damaged(
-    kept: MemoryDestination, password: str | None
+    kept: MemoryDestination, password: str | None, large_bytes: int
 ) -> None:
     for at in range(2, 6):
         failing = FailingDestination(kept, at=at)
-        (proof,) = verifying(failing, password=password).run(lambda _: None).proofs
+        verify = verifying(failing, password=password, large_bytes=large_bytes)
+        (proof,) = verify.run(lambda _: None).proofs
         assert proof.error
         assert not proof.flaws
 

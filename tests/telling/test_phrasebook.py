@@ -120,6 +120,9 @@ SAMPLES = {
     "x.zip at 'off' is damaged: a/b: it is missing (and 2 more)": (
         "x.zip sur 'off' est endommagée : a/b: il manque (et 2 de plus)"
     ),
+    "x.zip at 'off' is damaged: a/b: its SHA-256 is not the one in the manifest": (
+        "x.zip sur 'off' est endommagée : a/b: son SHA-256 n'est pas celui du manifeste"
+    ),
 }
 
 

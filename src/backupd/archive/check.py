@@ -1,16 +1,21 @@
 """Reads an archive back and compares: every byte in one pass, or some runs of members."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
+from functools import partial
 from queue import Queue
 from threading import BoundedSemaphore, Lock
 
+from backupd.archive.check_work import question
 from backupd.archive.content import Chunk
 from backupd.archive.foreign import entry_of_record
 from backupd.archive.reader import OpenArchive, Run, StoredMember, runs
+from backupd.archive.slots import CHUNK, Message, Slot, lay
+from backupd.archive.workers import Request, Step, Workers
 from backupd.errors import DamagedError
 from backupd.ports import Progress
 from backupd.reports import Flaw
@@ -18,6 +23,15 @@ from backupd.reports import Flaw
 _CHUNKS_AHEAD = 48
 """Chunks of 1 MiB that wait to be compared; so many that the other threads have work, too, while
 one is at a large member."""
+
+
+def checkers(count: int, password: str | None) -> Workers:
+    """Start worker processes for `Check.everything`.
+
+    Raises:
+        ArchiveError: they cannot be started.
+    """
+    return Workers(count, ("check", password))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +42,7 @@ class Check:
     """
 
     archive: OpenArchive
-    workers: int
+    threads: int
     on_progress: Progress
     """Called with bytes of the archive, not of its content."""
     flaws: list[Flaw] = field(default_factory=list)
@@ -36,36 +50,54 @@ class Check:
     content_bytes: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def everything(self) -> str:
+    def everything(self, checkers: Workers | None) -> str:
         """Read the archive from its first byte to its last, once; return its SHA-256.
 
+        Short runs are compared by `checkers`, long ones by threads, and all if there are none.
+
         Raises:
+            ArchiveError: a worker died.
             DamagedError: an archive with hidden names is not what was encrypted.
             DestinationError: as the destination says.
         """
         digest = hashlib.sha256()
         line = _Line(_counted(self.archive.view.whole(digest.update), self.on_progress))
+        with _threads(self.threads, self._check_run) as feed:
+            if checkers is None:
+                for run, chunks in self._runs(line):
+                    feed(run, chunks)
+            else:
+                checkers.run(self._steps(line, feed))
+        return digest.hexdigest()
+
+    def _runs(self, line: "_Line") -> Iterator[tuple[Run, Iterator[Chunk]]]:
+        """Give each run with its bytes, which are to be taken before the next."""
         own = [
             StoredMember(entry=entry_of_record(each, UTC), record=each) for each in self.archive.own
         ]
-        room = BoundedSemaphore(_CHUNKS_AHEAD)
-        pending: list[Future[None]] = []
-        with ThreadPoolExecutor(self.workers, "verify") as pool:
-            for run in runs([*self.archive.members, *own]):
-                for _ in line.up_to(run.start):
-                    pass
-                fed: Queue[Chunk | None] = Queue()
-                pending.append(pool.submit(self._check_run, run, _until_none(fed, room)))
-                try:
-                    for chunk in line.up_to(run.start + run.length):
-                        room.acquire()
-                        fed.put(chunk)
-                finally:
-                    fed.put(None)
-            line.finish()
-        for future in pending:
-            future.result()
-        return digest.hexdigest()
+        for run in runs([*self.archive.members, *own], CHUNK):
+            for _ in line.up_to(run.start):
+                pass
+            yield run, line.up_to(run.start + run.length)
+        line.finish()
+
+    def _steps(self, line: "_Line", feed: "_Feed") -> Iterator[Step]:
+        for run, chunks in self._runs(line):
+            if run.length <= CHUNK:
+                yield Request(ask=partial(_ask, run, chunks), take=partial(self._take, run))
+            else:
+                feed(run, chunks)
+
+    def _take(self, run: Run, _slot: Slot, _encoded: memoryview, answer: Message) -> None:
+        good, size, flaws = answer
+        named = [Flaw(path=run.members[number].entry.path, what=what) for number, what in flaws]
+        self._add(good, size, named)
+
+    def _add(self, members: int, size: int, flaws: list[Flaw]) -> None:
+        with self._lock:
+            self.members += members
+            self.content_bytes += size
+            self.flaws += flaws
 
     def some(self, chosen: Sequence[Run]) -> None:
         """Fetch and compare these runs only.
@@ -73,7 +105,7 @@ class Check:
         Raises:
             DestinationError: as the destination says.
         """
-        with ThreadPoolExecutor(self.workers, "verify") as pool:
+        with ThreadPoolExecutor(self.threads, "verify") as pool:
             pending = [pool.submit(self._fetch_run, run) for run in chosen]
             try:
                 for future in pending:
@@ -95,14 +127,11 @@ class Check:
                     size += sum(map(len, content))
                     members += 1
                 except DamagedError as error:
-                    flaws.append(Flaw(path=member.entry.path, what=str(error)))
+                    flaws.append(Flaw(path=member.entry.path, what=error.what))
         finally:
             for _ in chunks:
                 pass
-        with self._lock:
-            self.members += members
-            self.content_bytes += size
-            self.flaws += flaws
+        self._add(members, size, flaws)
 
 
 class _Line:
@@ -133,6 +162,36 @@ def _counted(chunks: Iterator[bytes], on_progress: Progress) -> Iterator[bytes]:
     for chunk in chunks:
         on_progress(len(chunk))
         yield chunk
+
+
+def _ask(run: Run, chunks: Iterator[Chunk], slot: Slot) -> Message:
+    lay(chunks, slot.plain)
+    return question(run)
+
+
+_Feed = Callable[[Run, Iterator[Chunk]], None]
+
+
+@contextmanager
+def _threads(count: int, check: _Feed) -> Iterator[_Feed]:
+    """Give what hands a run and its bytes to a thread; all are checked when the block ends."""
+    room = BoundedSemaphore(_CHUNKS_AHEAD)
+    pending: list[Future[None]] = []
+
+    def feed(run: Run, chunks: Iterator[Chunk]) -> None:
+        fed: Queue[Chunk | None] = Queue()
+        pending.append(pool.submit(check, run, _until_none(fed, room)))
+        try:
+            for chunk in chunks:
+                room.acquire()
+                fed.put(chunk)
+        finally:
+            fed.put(None)
+
+    with ThreadPoolExecutor(count, "verify") as pool:
+        yield feed
+    for future in pending:
+        future.result()
 
 
 def _until_none(queue: "Queue[Chunk | None]", room: BoundedSemaphore) -> Iterator[Chunk]:

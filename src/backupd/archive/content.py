@@ -64,6 +64,16 @@ def content(
         raise _damaged(record, "its SHA-256 is not the one in the manifest")
 
 
+def opened_content(
+    record: Record, raw: Iterable[Chunk], *, password: str | None, sha256: str
+) -> Generator[Chunk]:
+    """Do as `content`, where the password is known to be right: another one is damage then."""
+    try:
+        yield from content(record, raw, password=password, sha256=sha256)
+    except WrongPasswordError as error:
+        raise _damaged(record, "its salt or password verifier is damaged") from error
+
+
 @contextmanager
 def _aside(update: Callable[[Chunk], None]) -> Iterator[Callable[[Chunk], None]]:
     """Give what passes chunks to `update` in a thread; they are done when the block ends."""
@@ -81,7 +91,7 @@ def _aside(update: Callable[[Chunk], None]) -> Iterator[Callable[[Chunk], None]]
 
 
 def _damaged(record: Record, what: str) -> DamagedError:
-    return DamagedError(f"The member {record.path!r} is damaged: {what}.")
+    return DamagedError(f"The member {record.path!r} is damaged: {what}.", what=what)
 
 
 class _Cursor:

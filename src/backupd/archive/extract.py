@@ -71,7 +71,7 @@ class Extraction:
                 except DamagedError as error:
                     if not self.skip_damaged:
                         raise
-                    self.flaws.append(Flaw(path=member.entry.path, what=str(error)))
+                    self.flaws.append(Flaw(path=member.entry.path, what=error.what))
                 else:
                     self.done.add(member.entry.path)
 

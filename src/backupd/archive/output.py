@@ -1,6 +1,5 @@
 """The file that an archive is written to, front to back, hashed on the way."""
 
-import errno
 import hashlib
 import os
 from collections import deque
@@ -8,12 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import BinaryIO, Protocol
 
-from backupd.archive.slots import WORK
+from backupd.direct import BLOCK, DirectFile, aligned_blocks
 
 Buffer = bytes | bytearray | memoryview
-
-_SEND_EVERY = 1 << 24
-_NO_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class UnreadableError(Exception):
@@ -45,118 +41,109 @@ class Output(Protocol):
         ...
 
 
-_COPY = 1 << 22
 _MOST_WAITING = 8
 """Blocks that wait to be hashed and written."""
+_Origin = tuple[int, int]
+"""A file's descriptor, and where in it a block stands."""
 
 
 class FileOutput:
     """A new file; `sha256` is that of all that was written.
 
-    `aside` has one thread, which hashes and writes while the archive's builder goes on; no more
-    than a few megabytes wait for it.
+    `hasher` and `writer` have one thread each, which do so while the archive's builder goes on; no
+    more than a few blocks wait for them.
 
     Raises:
         OSError: there is no room, mostly; said of a `write` by one of the next, or by `settle`.
     """
 
-    def __init__(self, descriptor: int, aside: Executor) -> None:
-        self._descriptor = descriptor
-        self._aside = aside
-        self._waiting: deque[Future[None]] = deque()
+    def __init__(self, file: DirectFile, hasher: Executor, writer: Executor) -> None:
+        self._file = file
+        self._hasher = hasher
+        self._writer = writer
+        self._waiting: deque[tuple[Future[None], Future[None]]] = deque()
         self._sha256 = hashlib.sha256()
-        self._written = 0
-        self._on_its_way = 0
-        self._copied = bytearray(_COPY)
-        self._buffers = deque(memoryview(bytearray(WORK)) for _ in range(_MOST_WAITING))
+        self._blocks = deque(aligned_blocks(_MOST_WAITING + 1))
+        """The first is being filled; what stands in it stands as far from a block's start as in
+        the file."""
+        self._given = 0
+        """What stands before this position has been handed to the threads."""
         self.position = 0
 
     def write(self, data: Buffer) -> None:
         """Have all of it written."""
-        for start in range(0, len(data), WORK):
-            piece = memoryview(data)[start : start + WORK]
-            if len(self._waiting) == len(self._buffers):
-                self._waiting.popleft().result()
-            held = self._buffers[0][: len(piece)]
-            self._buffers.rotate()
-            held[:] = piece
-            self._waiting.append(self._aside.submit(self._write, held))
-        self.position += len(data)
+        view = memoryview(data)
+        while view:
+            room = self._room(len(view))
+            room[:] = view[: len(room)]
+            view = view[len(room) :]
+            self._fill(len(room))
 
-    def _write(self, data: memoryview) -> None:
-        self._sha256.update(data)
-        written = os.write(self._descriptor, data)
-        while written < len(data):
-            written += os.write(self._descriptor, data[written:])
-        self._advance(len(data))
+    def _room(self, length: int) -> memoryview:
+        """Return where the next bytes stand in their block: up to `length`, or to its end."""
+        start = self.position % BLOCK
+        return self._blocks[0][start : start + length]
 
-    def _advance(self, length: int) -> None:
-        self._written += length
-        if self._written - self._on_its_way > _SEND_EVERY:
-            self._send()
+    def _fill(self, length: int, origin: _Origin | None = None) -> None:
+        """Count what has been put there; `origin` is where it has been taken from."""
+        self.position += length
+        if self.position % BLOCK == 0:
+            self._give(origin if length == BLOCK else None)
+
+    def _give(self, origin: _Origin | None = None) -> None:
+        """Have what stands in the block hashed and written."""
+        if self._given == self.position:
+            return
+        if len(self._waiting) == _MOST_WAITING:
+            self._finish_first()
+        start = self._given % BLOCK
+        data = self._blocks[0][start : start + self.position - self._given]
+        hashing = self._hasher.submit(self._sha256.update, data)
+        writing = self._writer.submit(self._put, data, self._given, origin)
+        self._waiting.append((hashing, writing))
+        self._blocks.rotate()
+        self._given = self.position
+
+    def _put(self, data: memoryview, position: int, origin: _Origin | None) -> None:
+        if origin is None or not self._file.share(*origin, position):
+            self._file.write(data, position)
+
+    def _finish_first(self) -> None:
+        for each in self._waiting.popleft():
+            each.result()
 
     def settle(self) -> None:
         """Wait until all is written."""
+        self._give()
         while self._waiting:
-            self._waiting.popleft().result()
+            self._finish_first()
 
     def copy(
         self, source: BinaryIO, start: int, length: int, check: Callable[[Buffer], None]
     ) -> None:
-        """Take over bytes of another file, which the kernel copies while they are hashed here."""
-        self.settle()
-        for done in range(0, length, _COPY):
-            self._copy(source.fileno(), start + done, min(length - done, _COPY), check)
-
-    def _copy(self, source: int, start: int, length: int, check: Callable[[Buffer], None]) -> None:
-        data = memoryview(self._copied)[:length]
-        try:
-            if os.preadv(source, [data], start) != length:
-                raise UnreadableError
-        except OSError as error:
-            raise UnreadableError from error
-        copying = self._aside.submit(self._copy_range, source, start, length)
-        self._sha256.update(data)
-        check(data)
-        if copying.result() != length:
-            raise UnreadableError
-        self.position += length
-        self._advance(length)
-
-    def _copy_range(self, source: int, start: int, length: int) -> int:
-        done = 0
-        while done < length:
+        """Take over bytes of another file; whole blocks are shared with it, if that can be."""
+        end = start + length
+        while start < end:
+            room = self._room(end - start)
             try:
-                count = os.copy_file_range(source, self._descriptor, length - done, start + done)
+                if os.preadv(source.fileno(), [room], start) != len(room):
+                    raise UnreadableError
             except OSError as error:
-                if error.errno not in _NO_COPY:
-                    raise
-                count = os.write(self._descriptor, os.pread(source, length - done, start + done))
-            if not count:
-                break
-            done += count
-        return done
-
-    def _send(self) -> None:
-        """Let the kernel begin to write, without waiting, so that the last fsync is short.
-
-        For pages that are not yet written, this advice means just that (Linux, mm/fadvise.c).
-        """
-        length = self._written - self._on_its_way
-        os.posix_fadvise(self._descriptor, self._on_its_way, length, os.POSIX_FADV_DONTNEED)
-        self._on_its_way = self._written
+                raise UnreadableError from error
+            check(room)
+            self._fill(len(room), (source.fileno(), start))
+            start += len(room)
 
     def mark(self) -> Callable[[], None]:
         """Return a function that takes back all that is written from here on."""
-        position, digest = self.position, self._aside.submit(self._sha256.copy)
+        self._give()
+        position, digest = self.position, self._hasher.submit(self._sha256.copy)
 
         def take_back() -> None:
             self.settle()
-            os.ftruncate(self._descriptor, position)
-            os.lseek(self._descriptor, position, os.SEEK_SET)
+            os.ftruncate(self._file.plain, position)
             self._sha256 = digest.result()
-            self.position = self._written = position
-            self._on_its_way = min(self._on_its_way, position)
+            self.position = self._given = position
 
         return take_back
 

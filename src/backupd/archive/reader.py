@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple
 
-from backupd.archive.content import Chunk, content
+from backupd.archive.content import Chunk, content, opened_content
 from backupd.archive.directory import Record, read_directory, sealed_record
 from backupd.archive.foreign import entry_of_record
 from backupd.archive.honesty import refuse_odd_values, refuse_unsafe_paths
@@ -74,11 +74,9 @@ class OpenArchive:
 
     def content(self, member: StoredMember, raw: Iterable[Chunk]) -> Generator[Chunk]:
         """Give a member's plain bytes out of what stands in its place (see `content`)."""
-        sha256 = member.entry.sha256
-        try:
-            yield from content(member.record, raw, password=self.password, sha256=sha256)
-        except WrongPasswordError as error:  # it was the right one for the manifest
-            raise DamagedError(f"The member {member.entry.path!r} is damaged: {error}") from error
+        return opened_content(
+            member.record, raw, password=self.password, sha256=member.entry.sha256
+        )
 
 
 def open_archive(view: View, *, password: str | None, zone: tzinfo) -> OpenArchive:
@@ -198,13 +196,16 @@ def _agree(entry: ManifestEntry, record: Record) -> bool:
     return entry.size == record.size
 
 
-def runs(members: Iterable[StoredMember]) -> Iterator[Run]:
-    """Join members that stand close together, so that small ones do not cost a request each."""
+def runs(members: Iterable[StoredMember], most_bytes: int = _RUN_BYTES) -> Iterator[Run]:
+    """Join members that stand close together, so that small ones do not cost a request each.
+
+    A run of more than `most_bytes` is one member.
+    """
     gathered: list[StoredMember] = []
     start = end = 0
     for member in sorted(members, key=lambda member: member.record.offset):
         record = member.record
-        fits = record.end - start <= _RUN_BYTES and len(gathered) < _RUN_MEMBERS
+        fits = record.end - start <= most_bytes and len(gathered) < _RUN_MEMBERS
         if gathered and not (fits and record.offset - end <= _GAP_BYTES):
             yield Run(start=start, length=end - start, members=tuple(gathered))
             gathered = []

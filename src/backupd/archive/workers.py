@@ -1,5 +1,8 @@
 """Worker processes that read, hash, deflate and encrypt, while one writer keeps the order.
 
+What they do with a slot is said by a setup: to build is in `build_work.py`, which most of this page
+is about; to compare, when a large archive is read back, in `check_work.py`.
+
 Why processes: on small files most of the time is Python's own, and threads would take turns at
 it. Why started afresh and not forked: the parent may hold threads, locks and secrets, and a
 fork would copy them in whatever state they are.
@@ -20,8 +23,8 @@ waits for him.
 
 There are two slots a worker and some more, so that workers stay busy while the parent waits for
 a processor. The parent reads and hashes large members (and encrypts where one key stream runs
-through everything), and a thread of it hashes and writes the archive (`output.py`): that holds no
-lock of Python's for long, so two processors are used to the full.
+through everything), one thread of it hashes the archive, and one writes it (`output.py`): they hold
+no lock of Python's for long, so two processors are used to the full.
 
 - A worker that is killed closes its outbox: the parent sees that and raises. Nothing is tried
   again, for what killed it (no memory left, mostly) would again.
@@ -208,6 +211,6 @@ class Workers:
                 raise ArchiveError(
                     f"A worker process of the archive engine {cause}.",
                     hint="If memory ran out (see 'journalctl -k'), give backupd more, "
-                    "or fewer processors; then run the backup again.",
+                    "or fewer processors; then try again.",
                 )
             self._answered.update(numbers)

@@ -18,6 +18,7 @@ from backupd.archive.probe import refuse_plain_members
 from backupd.archive.restore_text import RESTORE_PATH
 from backupd.archive.sealed import SealedOutput
 from backupd.archive.workers import Workers, default_workers
+from backupd.direct import opened
 from backupd.errors import ArchiveError
 from backupd.model import Archive, ArchiveHeader, Member, Omission
 from backupd.ports import Progress
@@ -64,7 +65,9 @@ def build_archive(
                 found,
                 full_because,
             ),
-            Workers(making.workers or default_workers(), inner_encoder.values()) as workers,
+            Workers(
+                making.workers or default_workers(), ("build", *inner_encoder.values())
+            ) as workers,
         ):
             build = Build(
                 header=header,
@@ -118,15 +121,12 @@ def _outcome(target: Path, output: FileOutput, build: Build, full_because: str) 
 @contextmanager
 def _created(target: Path) -> Iterator[FileOutput]:
     """Make the file; it is durable at the end."""
-    descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with ThreadPoolExecutor(1, "archive") as aside:
-            output = FileOutput(descriptor, aside)
+    with opened(target, os.O_RDWR | os.O_CREAT | os.O_EXCL) as file:
+        with ThreadPoolExecutor(1, "hash") as hasher, ThreadPoolExecutor(1, "write") as writer:
+            output = FileOutput(file, hasher, writer)
             yield output
             output.settle()
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.fsync(file.plain)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A directory on this machine as a destination."""
 
 import errno
-import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backupd.direct import sha256_of
 from backupd.durable import sync_directory
 from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.model import StoredObject
@@ -45,7 +45,7 @@ class LocalDirectory:
                 try:
                     _publish(partial, target)
                 except FileExistsError:
-                    if _digest(target) != digest:
+                    if sha256_of(target) != digest:
                         raise
             finally:
                 partial.unlink(missing_ok=True)
@@ -171,12 +171,7 @@ def _bring(source: Path, partial: Path, on_progress: Progress) -> str:
         _copy(source, partial, on_progress)
     else:
         on_progress(source.stat().st_size)
-    return _digest(partial)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(partial)
 
 
 def _copy(source: Path, partial: Path, on_progress: Progress) -> None:

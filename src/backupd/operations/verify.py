@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from time import monotonic
 
-from backupd.archive.check import Check
+from backupd.archive.check import Check, checkers
 from backupd.archive.reader import OpenArchive, Run, open_archive, runs
 from backupd.archive.view import ObjectView
+from backupd.archive.workers import Workers
 from backupd.catalog import Catalog
 from backupd.errors import BackupdError, DamagedError, DestinationError, ObjectNotFoundError
 from backupd.events import BackupProved, Progressed
@@ -33,6 +35,8 @@ class Verify:
     backup: str = LATEST
     """A name, the newest of each destination, or all."""
     percent: int = _WHOLE
+    large_bytes: int = 64 * 1024 * 1024
+    """From this size on worker processes compare; what is smaller is read before they are there."""
     name: str = "verify"
 
     def run(self, observe: Observer) -> ProofReport:
@@ -54,9 +58,10 @@ class Verify:
         flaws: list[Flaw] = []
         error = hint = ""
         try:
-            archive = open_archive(copy, password=self.reading.password, zone=self.reading.zone)
-            check = self._check(archive, copy, observe)
-            flaws = self._flaws(check, copy)
+            with self._checkers(copy) as workers:  # they start while the archive is opened
+                archive = open_archive(copy, password=self.reading.password, zone=self.reading.zone)
+                check = self._check(archive, copy, observe)
+                flaws = self._flaws(check, copy, workers)
         except DamagedError as damage:
             flaws = [Flaw(what=str(damage))]
         except BackupdError as failure:
@@ -75,20 +80,25 @@ class Verify:
             hint=hint,
         )
 
+    def _checkers(self, copy: ObjectView) -> AbstractContextManager[Workers | None]:
+        if self.percent < _WHOLE or copy.size < self.large_bytes:
+            return nullcontext()
+        return checkers(self.reading.workers, self.reading.password)
+
     def _check(self, archive: OpenArchive, copy: ObjectView, observe: Observer) -> Check:
         return Check(
             archive=archive,
-            workers=self.reading.workers,
+            threads=self.reading.workers,
             on_progress=_verifying(observe, copy),
         )
 
-    def _flaws(self, check: Check, copy: ObjectView) -> list[Flaw]:
+    def _flaws(self, check: Check, copy: ObjectView, workers: Workers | None) -> list[Flaw]:
         if self.percent < _WHOLE:
             check.some(list(sample(check.archive, self.percent)))
             return [*check.archive.flaws, *check.flaws]
         noted = checksum_beside(copy)
         try:
-            digest = check.everything()
+            digest = check.everything(workers)
         except DamagedError as damage:
             return [*check.archive.flaws, *check.flaws, Flaw(what=str(damage))]
         flaws = [*check.archive.flaws, *check.flaws]
