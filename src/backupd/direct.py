@@ -44,7 +44,8 @@ class DirectFile:
     def __init__(self, plain: int, direct: int | None) -> None:
         self.plain = plain
         """The descriptor that goes through the cache."""
-        self._direct = direct
+        self.direct = direct
+        """The one that goes past it; None if the file system has none."""
         self._can_share = True
 
     def write(self, data: memoryview, position: int) -> None:
@@ -58,12 +59,12 @@ class DirectFile:
             data, position = data[count:], position + count
 
     def _write_direct(self, data: memoryview, position: int) -> int:
-        if self._direct is None or position % _PAGE or len(data) % _PAGE:
+        if self.direct is None or position % _PAGE or len(data) % _PAGE:
             return 0
         try:
-            return os.pwrite(self._direct, data, position)
-        except OSError as error:
-            return self._without(error)
+            return os.pwrite(self.direct, data, position)
+        except OSError:  # whatever it is, if it is not for direct access, it comes again
+            return 0
 
     def read(self, block: memoryview, position: int) -> memoryview:
         """Return the block that begins at `position`, or what there is of it, read into `block`.
@@ -80,12 +81,14 @@ class DirectFile:
         return block[:done]
 
     def _read_direct(self, block: memoryview, position: int) -> int:
-        if self._direct is None:
+        if self.direct is None:
             return 0
         try:
-            return os.preadv(self._direct, [block], position)
+            return os.preadv(self.direct, [block], position)
         except OSError as error:
-            return self._without(error)
+            if error.errno == errno.EIO:  # the disk's; the cache may know nothing of it
+                raise
+            return 0
 
     def share(self, source: int, start: int, position: int) -> bool:
         """Have a block that stands in another open file stand here, too, if it can be shared."""
@@ -99,12 +102,15 @@ class DirectFile:
                 return True
         return False
 
-    def _without(self, error: OSError) -> int:
-        """Go through the cache from now on, if it is direct access that cannot be had."""
-        if error.errno != errno.EINVAL:
-            raise error
-        self._direct = None
-        return 0
+    def sync(self) -> None:
+        """Make durable what was written.
+
+        Raises:
+            OSError: as fsync(2) says.
+        """
+        for each in (self.direct, self.plain):
+            if each is not None:
+                os.fsync(each)
 
 
 @contextmanager
@@ -129,9 +135,7 @@ def opened(path: Path, flags: int) -> Iterator[DirectFile]:
 def _open_again(path: Path, flags: int) -> int | None:
     try:
         return os.open(path, flags | os.O_DIRECT | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
+    except OSError:
         return None
 
 

@@ -109,6 +109,19 @@ def test_a_bug_in_a_worker_is_raised_as_one() -> None:
         workers.run([request])
 
 
+def test_a_worker_that_does_not_know_its_setup_tells_nobody_what_is_in_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    request = Request(ask=lambda _: ("batch",), take=lambda *_: None)
+    with (
+        Workers(1, ("of tomorrow", "a secret password")) as workers,
+        pytest.raises(ArchiveError, match="A worker process of the archive engine ended"),
+    ):
+        workers.run([request])
+    assert "no such work" in (told := capfd.readouterr().err)
+    assert "a secret password" not in told
+
+
 def test_one_or_many_processors_will_do(build: BuildArchive) -> None:
     sizes = {build(making=Making(workers=count)).content_bytes for count in (1, 16)}
     assert len(sizes) == 1

@@ -2,8 +2,10 @@
 
 import errno
 import hashlib
+import mmap
 import os
 import random
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -74,7 +76,7 @@ def test_what_is_written_copied_and_taken_back_is_in_the_file(
         for what, length, start in steps:
             part, seen = given_bytes[start : start + length], hashlib.sha256()
             take_back = output.mark() if what == "taken back" else None
-            if what == "copy":
+            if what == "copy" or (take_back and start % 2):
                 output.copy(file, start, len(part), seen.update)
                 assert seen.digest() == hashlib.sha256(part).digest()
             else:
@@ -88,6 +90,32 @@ def test_what_is_written_copied_and_taken_back_is_in_the_file(
     assert path.read_bytes() == expected
     assert digest == hashlib.sha256(expected).hexdigest() == sha256_of(path)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_of_a_whole_block_stays_in_the_cache(tmp_path: Path, source: Path) -> None:
+    path = tmp_path / "archive"
+    with output_to(path) as output:
+        output.write(source.read_bytes())
+        output.write(b"the end")
+        output.settle()
+    with opened(path, os.O_RDONLY) as file:
+        if file.direct is None:
+            pytest.skip("this file system has no direct access")
+    fincore = ["fincore", "--bytes", "--noheadings", "--output", "RES", str(path)]
+    assert int(subprocess.check_output(fincore)) <= mmap.PAGESIZE
+
+
+def test_what_cannot_be_written_directly_goes_through_the_cache(tmp_path: Path) -> None:
+    path, data = tmp_path / "archive", random.Random(6).randbytes(3 * BLOCK + 7)  # noqa: S311
+    path.touch()
+    with path.open("r+b") as plain, path.open("rb") as direct:  # which refuses to be written to
+        file = DirectFile(plain.fileno(), direct.fileno())
+        with ThreadPoolExecutor(1) as hasher, ThreadPoolExecutor(1) as writer:
+            output = FileOutput(file, hasher, writer)
+            output.write(data)
+            output.settle()
+        file.sync()
+    assert path.read_bytes() == data
 
 
 def test_a_source_that_is_cut_short_is_not_a_failure_of_the_output(
@@ -119,9 +147,9 @@ def xfs(tmp_path: Path) -> Iterator[Path]:
     image = tmp_path / "image"
     with image.open("wb") as file:
         file.truncate(320 * 1024 * 1024)
-    made = subprocess.run(["/usr/sbin/mkfs.xfs", "-q", image], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip("mkfs.xfs is not installed, or too old to make a small file system")
+    program = shutil.which("mkfs.xfs", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not program or subprocess.run([program, "-q", image], check=False).returncode:
+        pytest.skip("mkfs.xfs is not installed, or makes no file system so small")
     with mounted(tmp_path / "xfs", "-o", "loop", str(image)) as place:
         yield place
 

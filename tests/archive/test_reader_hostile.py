@@ -320,6 +320,14 @@ def test_an_entry_with_an_odd_value_is_an_error_of_ours_or_harmless(
         assert (tmp_path / "out/a").read_bytes() == b"x"
 
 
+def test_a_directory_with_a_digest_is_none_of_ours(tmp_path: Path) -> None:
+    """A long one would not fit into what a worker is told."""
+    document = json.loads(manifest_of(entry("a", MemberKind.DIRECTORY)))
+    document["members"][0]["sha256"] = "0" * 3_000_000
+    content = zipped(("a/", b"", stat.S_IFDIR), manifest=json.dumps(document).encode())
+    assert isinstance(attempt(content, tmp_path), DamagedError)
+
+
 @contextmanager
 def in_memory() -> Iterator[Path]:
     """Give a folder in memory where there is one: thousands of files are made in it."""

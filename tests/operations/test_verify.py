@@ -5,21 +5,23 @@ import os
 import random
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from backupd.archive.check import Check, checkers
+from backupd.archive.unsealed import UnsealedView
 from backupd.archive.view import ObjectView
 from backupd.catalog import Catalog
-from backupd.errors import DamagedError, ObjectNotFoundError, WrongPasswordError
+from backupd.errors import ObjectNotFoundError
 from backupd.events import BackupProved, Event, Progressed
 from backupd.model import Outcome
 from backupd.operations.retrieve import Reading
 from backupd.operations.verify import Verify
 from backupd.ports import Destination
-from fakes.archives import KEY, CountingDestination, archive_of, odd_tree
+from fakes.archives import KEY, ONE_WORKER, CountingDestination, archive_of, odd_tree
 from fakes.clock import WoundClock
 from fakes.destinations import FailingDestination, MemoryDestination
 from fakes.listening import Listener
@@ -130,26 +132,57 @@ def flipped(whole: bytes, times: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("password", [None, "secret"])
-def test_every_flipped_bit_is_noticed_by_workers(tmp_path: Path, password: str | None) -> None:
-    tree = tmp_path / "tree"
+def test_workers_name_each_member_of_which_any_bit_is_flipped(
+    tmp_path: Path, password: str | None
+) -> None:
+    tree, chance = tmp_path / "tree", random.Random(4)  # noqa: S311  (the same every time)
     tree.mkdir()
-    for number in range(5):
-        (tree / str(number)).write_text("text " * number * 100)
+    for number in range(1, 6):  # in a deflate stream there are bits that say nothing
+        (tree / str(number)).write_bytes(chance.randbytes(number * 300))
     archive_of(tree, tmp_path / "kept", password=password)
     kept = memory(tmp_path / "kept")
     whole = kept.objects[KEY]
+    archive = Reading(password=password, zone=UTC).open(_view(kept))
     with checkers(2, password) as workers:
-        for given in [*flipped(whole, 200), whole]:
-            kept.objects[KEY] = given
-            try:
-                archive = Reading(password=password, zone=UTC).open(_view(kept))
-            except (DamagedError, WrongPasswordError):
-                continue
+        for _ in range(200):
+            entry, record = chance.choice(archive.members)
+            damaged = bytearray(whole)
+            place = record.end - 1 - chance.randrange(record.compressed_size)
+            damaged[place] ^= 1 << chance.randrange(8)
+            kept.objects[KEY] = bytes(damaged)
             check = Check(archive=archive, threads=1, on_progress=lambda _: None)
-            digest = check.everything(workers)
-            bad = bool(check.flaws) or digest != hashlib.sha256(whole).hexdigest()
-            assert bad is (given != whole)
-    assert check.members == 5 + 2  # RESTORE.txt and the manifest
+            check.everything(workers)
+            assert [flaw.path for flaw in check.flaws] == [entry.path]
+            assert check.members == 5 + 2 - 1  # RESTORE.txt and the manifest are two
+        kept.objects[KEY] = whole
+        check = Check(archive=archive, threads=1, on_progress=lambda _: None)
+        assert check.everything(workers) == hashlib.sha256(whole).hexdigest()
+        assert not check.flaws
+        assert check.members == 5 + 2
+
+
+def test_a_member_is_named_though_the_archive_as_a_whole_is_damaged_too(
+    tmp_path: Path, large_bytes: int
+) -> None:
+    tree = odd_tree(tmp_path / "tree")
+    archive_of(
+        tree, tmp_path / "kept", password="secret", making=replace(ONE_WORKER, hide_names=True)
+    )
+    kept = memory(tmp_path / "kept")
+    archive = Reading(password="secret", zone=UTC).open(_view(kept))
+    named = [archive.members[number].entry.path for number in (5, -1)]
+    assert isinstance(archive.view, UnsealedView)
+    damaged = bytearray(kept.objects[KEY])
+    for number in (5, -1):
+        record = archive.members[number].record
+        damaged[archive.view.start + record.end - record.compressed_size // 2] ^= 0x10
+    kept.objects[KEY] = bytes(damaged)
+    verify = verifying(kept, password="secret", large_bytes=large_bytes)
+    (proof,) = verify.run(lambda _: None).proofs
+    *members, last = proof.flaws
+    assert {flaw.path for flaw in members} == set(named)
+    assert last.what.startswith("The archive with hidden names is damaged")
+    assert proof.members == len(archive.members) + 2 - len(named)
 
 
 def test_a_killed_worker_is_an_error_and_no_damage(kept: MemoryDestination) -> None:

@@ -62,12 +62,15 @@ class Check:
         """
         digest = hashlib.sha256()
         line = _Line(_counted(self.archive.view.whole(digest.update), self.on_progress))
+        # What is damaged as a whole is said when all that was read of it has been compared.
         with _threads(self.threads, self._check_run) as feed:
             if checkers is None:
                 for run, chunks in self._runs(line):
                     feed(run, chunks)
             else:
                 checkers.run(self._steps(line, feed))
+        if line.damage:
+            raise line.damage
         return digest.hexdigest()
 
     def _runs(self, line: "_Line") -> Iterator[tuple[Run, Iterator[Chunk]]]:
@@ -78,6 +81,8 @@ class Check:
         for run in runs([*self.archive.members, *own], CHUNK):
             for _ in line.up_to(run.start):
                 pass
+            if line.damage:
+                return
             yield run, line.up_to(run.start + run.length)
         line.finish()
 
@@ -141,12 +146,17 @@ class _Line:
         self._chunks = chunks
         self._held = memoryview(b"")
         self._position = 0
+        self.damage: DamagedError | None = None
+        """Why there is no more."""
 
     def up_to(self, end: int) -> Iterator[memoryview]:
         """Give what comes before position `end`."""
         while self._position < end:
             if not self._held:
-                self._held = memoryview(next(self._chunks))
+                held = self._next()
+                if held is None:
+                    return
+                self._held = memoryview(held)
             part = self._held[: end - self._position]
             self._held = self._held[len(part) :]
             self._position += len(part)
@@ -154,8 +164,15 @@ class _Line:
 
     def finish(self) -> None:
         """Take what is left."""
-        for _ in self._chunks:
+        while self._next() is not None:
             pass
+
+    def _next(self) -> bytes | None:
+        try:
+            return next(self._chunks, None)
+        except DamagedError as error:
+            self.damage = error
+            return None
 
 
 def _counted(chunks: Iterator[bytes], on_progress: Progress) -> Iterator[bytes]:
@@ -180,8 +197,8 @@ def _threads(count: int, check: _Feed) -> Iterator[_Feed]:
 
     def feed(run: Run, chunks: Iterator[Chunk]) -> None:
         fed: Queue[Chunk | None] = Queue()
-        pending.append(pool.submit(check, run, _until_none(fed, room)))
         try:
+            pending.append(pool.submit(check, run, _until_none(fed, room)))
             for chunk in chunks:
                 room.acquire()
                 fed.put(chunk)

@@ -27,7 +27,9 @@ def _has_texts(entry: ManifestEntry) -> bool:
     texts = (entry.path, entry.user, entry.group, entry.sha256, entry.link_target)
     if {*map(type, texts)} != {str}:
         return False
-    return entry.kind is MemberKind.DIRECTORY or bool(_SHA256.fullmatch(entry.sha256))
+    if entry.kind is MemberKind.DIRECTORY:
+        return not entry.sha256
+    return bool(_SHA256.fullmatch(entry.sha256))
 
 
 def _has_numbers(entry: ManifestEntry) -> bool:

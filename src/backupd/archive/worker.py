@@ -42,7 +42,7 @@ def _work(setup: Message) -> Callable[[Slot], None]:
             from backupd.archive.check_work import check_work  # noqa: PLC0415
 
             return check_work(password)
-    raise ValueError(setup)
+    raise ValueError("no such work")  # and not the setup: it may have a password
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ def build_archive(
             workers.run(build.steps_again())
             workers.run(build.own_steps())
             ledger.write_directory(contents)
+            output.settle()  # while the previous archive, whose blocks it may share, is open
         if password:
             refuse_plain_members(target, allowed=RESTORE_PATH if layout.names_hidden else "")
     return _outcome(target, output, build, full_because)
@@ -126,7 +127,7 @@ def _created(target: Path) -> Iterator[FileOutput]:
             output = FileOutput(file, hasher, writer)
             yield output
             output.settle()
-        os.fsync(file.plain)
+        file.sync()
 
 
 @contextmanager
