@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 
+from backupd.direct import sha256_of
 from backupd.errors import ArchiveError
 from backupd.model import Archive, Scope, SpooledArchive
 from backupd.naming import archive_time
@@ -125,8 +126,7 @@ class Spool:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             known = False
         if not known:
-            with path.open("rb") as file:
-                scope, sha256 = Scope.FULL, hashlib.file_digest(file, "sha256").hexdigest()
+            scope, sha256 = Scope.FULL, sha256_of(path)
         return SpooledArchive(name=name, path=path, size=size, sha256=sha256, scope=scope)
 
     def _unusable(self, error: OSError) -> ArchiveError:
