@@ -31,6 +31,7 @@ _RAW = -15
 _ZLIB_NG_LEVELS: Final = {"fast": 2, "balanced": 6, "small": 9}
 _ISAL_LEVEL: Final = 2
 _TINY: Final = 2048
+_FIRST_BYTES: Final = 4
 _MOST_IN_STORED_BLOCK: Final = 65_535
 _SAMPLE: Final = 4 * 1024
 _SAMPLES: Final = 4
@@ -62,10 +63,7 @@ def compress(data: Buffer, level: str) -> bytes:
             # With Huffman codes that are made before: to make some for these bytes takes more
             # time than all else that is done for a file, and saves but a few hundred bytes.
             return isal_zlib.compress(data, 0, _RAW)
-        # `igzip_lib.compress` is a tenth faster, but what it gives depends, now and then, on
-        # what stood in the memory that it works in, which this one clears.
-        quick = isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, _RAW)
-        return quick.compress(data) + quick.flush()
+        return b"".join(_quickly(data, isal_zlib.Z_FINISH))
     return zlib_ng.compress(data, _ZLIB_NG_LEVELS[level], _RAW)
 
 
@@ -75,10 +73,21 @@ def compress_chunk(data: Buffer, level: str) -> list[Buffer]:
     What comes of it is in pieces, as from `store_chunk`: to join them would take time.
     """
     if level == "fast" and _isal_zlib:
-        quick = isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, _RAW)
-        return [quick.compress(data), quick.flush(isal_zlib.Z_SYNC_FLUSH)]
+        return _quickly(data, isal_zlib.Z_SYNC_FLUSH)
     thorough = zlib_ng.compressobj(_ZLIB_NG_LEVELS[level], zlib_ng.DEFLATED, _RAW, 9)
     return [thorough.compress(data), thorough.flush(zlib_ng.Z_SYNC_FLUSH)]
+
+
+def _quickly(data: Buffer, end: int) -> list[Buffer]:
+    """Deflate with ISA-L, the first bytes as a block by themselves: so it is always the same.
+
+    Where content begins, its level 2 (`write_first_byte` in igzip_icf_body_h1_gr_bt.asm, 2.32)
+    hashes a register that still holds the stream's address, so that one start in some ten thousand
+    is found again or not according to where the memory lay. Such a short block goes another way.
+    """
+    view, stream = memoryview(data), isal_zlib.compressobj(_ISAL_LEVEL, isal_zlib.DEFLATED, _RAW)
+    first = stream.compress(view[:_FIRST_BYTES]), stream.flush(isal_zlib.Z_SYNC_FLUSH)
+    return [*first, stream.compress(view[_FIRST_BYTES:]), stream.flush(end)]
 
 
 def store_chunk(data: Buffer) -> list[Buffer]:
