@@ -17,6 +17,7 @@ from backupd.archive.workers import Request, Workers, default_workers
 from backupd.errors import ArchiveError
 from backupd.model import Member, MemberKind
 from fakes.archiving import BuildArchive
+from fakes.mounts import mounted, tmpfs
 from fakes.processes import children
 
 SETUP = ("build", "fast", "UTC", "")
@@ -143,15 +144,8 @@ def test_a_full_file_system_is_named_with_its_cause(build: BuildArchive) -> None
     assert children() == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
 def test_no_space_left_is_named_with_its_cause(tree: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "none", small], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("this machine lets nobody mount a tmpfs")
     script = f"""
         from datetime import UTC, datetime
         from pathlib import Path
@@ -168,13 +162,11 @@ def test_no_space_left_is_named_with_its_cause(tree: Path, tmp_path: Path) -> No
         except ArchiveError as error:
             print(error)
     """
-    try:
+    with mounted(small, *tmpfs("3m")):
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(script)],
             capture_output=True,
             text=True,
             check=False,
         )
-    finally:
-        subprocess.run(["umount", small], check=True)
     assert done.stdout == "The archive a.zip cannot be written: No space left on device.\n"

@@ -19,6 +19,7 @@ import pytest
 from backupd.clock import SystemClock
 from backupd.lock import SetLock
 from conftest import Program, make_program
+from fakes.mounts import mounted, tmpfs
 from fakes.overheard import secret
 
 MIB = 1024 * 1024
@@ -322,12 +323,7 @@ sys.exit(code)
 
 
 def test_a_full_spool_is_said_and_leaves_nothing(program: Program, tmp_path: Path) -> None:
-    spool = tmp_path / "small"
-    spool.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(spool)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:
-        pytest.skip("only root may mount a small file system")
-    try:
+    with mounted(tmp_path / "small", *tmpfs("8m")) as spool:
         large_application(program, 64 * MIB)
         program.set(SPOOL=str(spool))
         done = program("run")
@@ -335,8 +331,6 @@ def test_a_full_spool_is_said_and_leaves_nothing(program: Program, tmp_path: Pat
         assert "No space left on device" in done.err
         assert list(spool.iterdir()) == []
         assert not program.backups.exists()
-    finally:
-        subprocess.run(["umount", str(spool)], check=True)
 
 
 def test_help_imports_nothing_heavy(program: Program) -> None:
