@@ -110,7 +110,7 @@ def _default(variable: Variable) -> str:
 
 
 def _meaning(text: str) -> str:
-    types = re.match(r"(?:local|s3|sftp)(?:, (?:local|s3|sftp))*: ", text)
+    types = re.match(r"(?:local|s3): ", text)
     if types:
         rest = text.removeprefix(types[0])
         text = rest[:1].upper() + rest[1:]

@@ -53,15 +53,12 @@ class Channels:
 
         return OutboxWorker(self.outbox(), self.notifiers(), self._clock)
 
-    def teller(self, history: History, wake: Callable[[], None] = lambda: None) -> Observer | None:
-        """Make the observer that writes to the outbox; None if no channel is set up."""
-        channels = list(self.notifiers())
-        if not channels:
-            return None
+    def teller(self, history: History, wake: Callable[[], None] = lambda: None) -> Observer:
+        """Make the observer that writes to the outbox, and remembers which problems are known."""
         from backupd.observers.notify import Routes, Telling  # noqa: PLC0415
         from backupd.telling.notices import Policy, Topic  # noqa: PLC0415
 
-        notify = self._settings.notify
+        channels, notify = list(self.notifiers()), self._settings.notify
         chosen = {topic: getattr(notify, topic, ()) for topic in Topic}
         return Telling(
             outbox=self.outbox(),

@@ -77,7 +77,7 @@ def _off_site(app: App) -> Iterable[Diagnosis]:
     places = app.settings.destinations.values()
     if all(isinstance(place, LocalDestination) for place in places):
         message = "Every destination is on this machine; what takes it takes the backups too."
-        yield doubtful("off-site", message, "Add a destination elsewhere: S3 or SFTP.")
+        yield doubtful("off-site", message, "Add a destination elsewhere: S3.")
     else:
         yield good("off-site", "There is a destination on another machine.")
 

@@ -93,7 +93,10 @@ class ArchiveError(BackupdError):
 class DamagedError(ArchiveError):
     """An archive, or a member of it, is not what was written: nothing of it counts as restored."""
 
-    default_hint = "Restore from another destination or an older backup (--destination, --at)."
+    default_hint = (
+        "Restore from another destination or an older backup (--destination, --at), or leave out "
+        "what is damaged (--skip-damaged)."
+    )
 
     def __init__(self, message: str, *, what: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -149,4 +152,4 @@ class Interrupted(BackupdError):  # noqa: N818  (it is named for what happened, 
     """The operation was asked to stop."""
 
     exit_code = 130
-    default_hint = "Nothing partial was left behind; run the command again when you are ready."
+    default_hint = "Nothing partial counts as a backup; run the command again when you are ready."

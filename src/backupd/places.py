@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from backupd.errors import SettingsError
 from backupd.naming import is_of_set
 from backupd.observers.log import log_retry
 from backupd.operations.deliver import Delivery
@@ -54,11 +53,7 @@ class Places:
             from backupd.destinations.local import LocalDirectory  # noqa: PLC0415
 
             return LocalDirectory(name=name, path=place.path)
-        if isinstance(place, S3Destination):
-            return self._bucket(name, place)
-        raise SettingsError(
-            f"BACKUP_DESTINATIONS__{name.upper()}__TYPE: this version does not deliver by SFTP."
-        )
+        return self._bucket(name, place)
 
     def _bucket(self, name: str, place: S3Destination) -> Destination:
         from backupd.destinations.s3 import S3Destination as Driver  # noqa: PLC0415

@@ -16,7 +16,7 @@ from backupd.operations.drill import Drill
 from backupd.operations.in_place import InPlace
 from backupd.operations.load import LoadDumps
 from backupd.operations.restore import Restore
-from backupd.operations.select import Selection, choose_backup
+from backupd.operations.select import Selection, choose_backup, passed_over
 from backupd.operations.sqlite_in_place import SqliteInPlace
 from backupd.operations.staging import Application
 from backupd.ports import Loader
@@ -43,14 +43,16 @@ class RestoreRequest:
 
 
 def restore(app: App, request: RestoreRequest) -> tuple[Restore | InPlace, tuple[str, ...]]:
-    """Make the operation that restores; and say which destinations did not answer.
+    """Make the operation that restores; and say what it does without.
+
+    That is destinations that did not answer, and newer backups that are known to be damaged.
 
     Raises:
         ObjectNotFoundError: there is no such backup.
         DestinationError: no destination answered.
         UnknownNameError: a destination is asked for that is not set.
     """
-    copies, unanswered = _copies(app, request)
+    copies, notes = _copies(app, request)
     selection = Selection(scope=request.scope, patterns=request.patterns)
     how = reading(app, skip_damaged=request.skip_damaged)
     if request.target is None:
@@ -62,7 +64,7 @@ def restore(app: App, request: RestoreRequest) -> tuple[Restore | InPlace, tuple
             reading=how,
             clock=app.clock,
         )
-        return in_place, unanswered
+        return in_place, notes
     target = Path(os.path.abspath(request.target))  # noqa: PTH100  (links stay)
     to_directory = Restore(
         copies=copies,
@@ -71,7 +73,7 @@ def restore(app: App, request: RestoreRequest) -> tuple[Restore | InPlace, tuple
         reading=how,
         overwrite=request.overwrite,
     )
-    return to_directory, unanswered
+    return to_directory, notes
 
 
 def application_of(app: App) -> Application:
@@ -107,12 +109,12 @@ def drill(app: App, *, destinations: Sequence[str] = ()) -> Drill:
 def load_dumps(
     app: App, request: RestoreRequest, *, databases: Sequence[str] = (), to_url: str = ""
 ) -> tuple[LoadDumps, tuple[str, ...]]:
-    """Make the operation that loads dumps; and say which destinations did not answer.
+    """Make the operation that loads dumps; and say what it does without, as `restore` does.
 
     Raises:
         ObjectNotFoundError, DestinationError, UnknownNameError: as `restore`.
     """
-    copies, unanswered = _copies(app, request)
+    copies, notes = _copies(app, request)
     sections = app.settings.databases
 
     def loader_for(facts: DatabaseFacts) -> Loader:
@@ -126,11 +128,11 @@ def load_dumps(
         databases=databases,
         overwrite=request.overwrite,
     )
-    return operation, unanswered
+    return operation, notes
 
 
 def _copies(app: App, request: RestoreRequest) -> tuple[tuple[ObjectView, ...], tuple[str, ...]]:
-    """Find the copies of the backup that is asked for."""
+    """Find the copies of the backup that is asked for; and say what is done without."""
     catalogs = catalogs_of(app, request.destinations)
     backups, unanswered = _all_backups(catalogs)
     if not backups:
@@ -141,11 +143,20 @@ def _copies(app: App, request: RestoreRequest) -> tuple[tuple[ObjectView, ...], 
             "where.",
         )
     destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
+    at, scope = request.at, request.scope
+    chosen = choose_backup(backups, name=request.backup, at=at, scope=scope)
+    notes = [f"Not asked: {failure}" for failure in unanswered]
+    if request.backup == LATEST:
+        notes += [
+            f"Passed over: {key} is newer, and known to be damaged. Named, and with "
+            "--skip-damaged, it gives what is whole in it."
+            for key in passed_over(backups, chosen, at=at, scope=scope)
+        ]
     copies = tuple(
         ObjectView(destination=destinations[each.destination], key=each.key, size=each.size)
-        for each in choose_backup(backups, name=request.backup, at=request.at, scope=request.scope)
+        for each in chosen
     )
-    return copies, unanswered
+    return copies, tuple(notes)
 
 
 def _all_backups(catalogs: Sequence[Catalog]) -> tuple[list[Backup], tuple[str, ...]]:

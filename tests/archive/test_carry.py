@@ -5,17 +5,23 @@ import json
 import os
 import sqlite3
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 import pyzipper
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backupd.archive.carry import Carrier
+from backupd.archive.encoding import owner
+from backupd.archive.lines import line_start, member_line, owner_part
 from backupd.archive.making import Making
+from backupd.archive.previous import Previous
 from backupd.archive.writer import build_archive
 from backupd.model import Archive, ArchiveHeader, Compression, Member, Scope
 from backupd.sources.files import FileTree
@@ -347,6 +353,23 @@ def test_what_stands_in_the_wal_alone_counts_as_written(tree: Path, database: Pa
     assert dumps(third) == {path: "2.zip"}
 
 
+def test_the_wal_stands_beside_the_database_and_not_beside_a_link_to_it(
+    tree: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "shared").mkdir()
+    link, there = tmp_path / "main.sqlite", tmp_path / "shared" / "there.sqlite"
+    link.symlink_to(there)
+    with closing(sqlite3.connect(link, isolation_level=None)) as application:
+        application.execute("PRAGMA journal_mode = WAL")
+        application.execute("CREATE TABLE post (text TEXT)")
+        application.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        first = build(tree, "1.zip", FIRST, databases=[link])
+        application.execute("INSERT INTO post VALUES ('new')")
+        second = build(tree, "2.zip", FIRST + DAY, first, databases=[link])
+    [path] = dumps(second)
+    assert rows(second, path) == 1
+
+
 def test_a_database_that_was_just_written_is_dumped_again(tree: Path, database: Path) -> None:
     now = datetime.now(UTC)
     first = build(tree, "1.zip", now, databases=[database])
@@ -369,3 +392,59 @@ def test_a_damaged_dump_is_made_anew(tree: Path, database: Path) -> None:
     assert newer > path
     assert rows(second, newer) == 9000
     assert second.databases[0].path == newer
+
+
+@dataclass
+class Lines:
+    """A previous archive of which only the manifest is looked at."""
+
+    members: Sequence[bytes]
+    head: Mapping[str, object] = field(
+        default_factory=lambda: {
+            "archive": "1.zip",
+            "created_at": FIRST.isoformat(),
+            "full_at": FIRST.isoformat(),
+            "databases": [],
+        }
+    )
+
+    @property
+    def count(self) -> int:
+        return len(self.members)
+
+    def line(self, number: int) -> bytes:
+        return self.members[number]
+
+    def lines(self) -> Iterator[bytes]:
+        return iter(self.members)
+
+
+def noted(member: Member, owner: str, stored_crc32: int) -> Lines:
+    """Write what an earlier run noted of a member."""
+    size, known = member.size or 0, member[2:10]
+    start = line_start(member.path, str(member.kind), size, known, member.link_target)
+    line = member_line(
+        start, owner, sha256="0" * 64, changed_while_read=False, stored_crc32=stored_crc32
+    )
+    return Lines([line])
+
+
+@pytest.mark.parametrize("stored_crc32", [0, 1, 2**32 - 1])
+def test_any_checksum_is_read_as_it_was_noted(tree: Path, stored_crc32: int) -> None:
+    """One of 0 is left out of the line."""
+    [member] = [each for each in members_of(tree) if each.path == "nothing"]
+    previous = noted(member, owner(member.uid, member.gid), stored_crc32)
+    carried = Carrier(cast("Previous", previous)).find(member)
+    assert carried is not None
+    assert carried.stored_crc32 == stored_crc32
+
+
+@pytest.mark.parametrize("name", ["", "somebody-else"])
+def test_a_member_whose_owner_has_another_name_by_now_is_read(tree: Path, name: str) -> None:
+    [member] = [each for each in members_of(tree) if each.path == "nothing"]
+    previous = noted(member, owner_part(name, name), 1)
+    assert Carrier(cast("Previous", previous)).find(member) is None
+
+
+def members_of(tree: Path) -> list[Member]:
+    return [each for each in FileTree(root=tree).members() if isinstance(each, Member)]

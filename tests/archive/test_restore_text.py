@@ -110,3 +110,9 @@ def test_roles_come_before_the_databases_that_name_them() -> None:
     ]
     english = restore_text(header(), dumps, encrypted=False).split("-" * 78)[0]
     assert english.index("--dbname=postgres ") < english.index("--single-transaction")
+
+
+def test_it_moves_itself_out_of_the_way_and_not_the_applications_file() -> None:
+    written = restore_text(header(), [], encrypted=False, path="RESTORE.backupd.txt")
+    assert "mv restored/.backupd restored/RESTORE.backupd.txt dumps" in written
+    assert "restored/RESTORE.txt" not in written

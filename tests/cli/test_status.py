@@ -36,6 +36,16 @@ def test_a_failure_and_what_waits_is_shown(program: Program) -> None:
     assert "1 message waits to be sent; mail:a@example.org: The mail server" in out
 
 
+def test_a_problem_is_known_though_nobody_is_told(program: Program) -> None:
+    program.set(SOURCE__INCLUDE="not-there")
+    assert program("run").code == 1
+    assert "not-there" in program("status").out
+    assert len(json.loads(program("status", "--json").out)["problems"]) == 1
+    page = program.folder / "page.html"
+    program("report", "--html", str(page))
+    assert "No problem is known" not in page.read_text()
+
+
 def test_as_json(program: Program) -> None:
     program("run")
     document = json.loads(program("status", "--json").out)

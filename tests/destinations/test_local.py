@@ -100,3 +100,11 @@ def test_the_place_of_a_file_system_that_is_not_mounted_is_not_filled(
         unmounted.store("shop-1.zip", tmp_path / "given", on_progress=lambda _: None)
     assert "Mount" in raised.value.hint
     assert not (tmp_path / "usb").exists()
+
+
+def test_where_no_file_system_is_mounted_there_is_no_empty_destination(tmp_path: Path) -> None:
+    unmounted = LocalDirectory(name="usb", path=tmp_path / "usb" / "backups")
+    with pytest.raises(DestinationError, match="is not there"):
+        list(unmounted.list(""))
+    (tmp_path / "usb").mkdir()
+    assert list(unmounted.list("")) == []

@@ -12,7 +12,8 @@ from backupd.archive.reader import open_archive
 from backupd.archive.view import ObjectView
 from backupd.catalog import Catalog
 from backupd.events import BackupProved, Event
-from backupd.model import DatabaseFacts, Member, MemberKind, Outcome
+from backupd.model import DatabaseFacts, Member, MemberKind, Outcome, Scope
+from backupd.naming import scope_key
 from backupd.operations.drill import Drill
 from backupd.operations.retrieve import Reading
 from backupd.ports import Destination
@@ -129,3 +130,11 @@ def test_what_a_killed_drill_left_is_removed(tmp_path: Path) -> None:
     left.chmod(0o500)
     drilled(tmp_path / "spool", kept(tmp_path, dump(database(tmp_path / "d", 7), 7)))
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_the_newest_full_backup_is_proved_whatever_was_taken_since(tmp_path: Path) -> None:
+    destination = kept(tmp_path, dump(database(tmp_path / "d", 7), 7))
+    newer = "shop-2025-11-09-01-00-00.zip"
+    destination.objects |= {newer: b"dumps", scope_key(newer, Scope.ONLY_DB): b""}
+    (proof,) = drilled(tmp_path / "spool", destination).proofs
+    assert proof.key == KEY

@@ -265,3 +265,41 @@ def test_a_restored_database_opens(tmp_path: Path, out: Path) -> None:
     restore(restoring(out, view_of(tmp_path / "kept")))
     with closing(sqlite3.connect(out / "app.sqlite")) as database:
         assert database.execute("SELECT count(*) FROM t").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("other", ["cut short", "another tree"])
+def test_what_no_copy_has_is_an_error_whatever_is_wrong_with_the_others(
+    tmp_path: Path, kept: Path, tree: Path, out: Path, other: str
+) -> None:
+    whole = bytearray((kept / KEY).read_bytes())
+    whole[len(whole) // 2] ^= 1
+    (kept / KEY).write_bytes(whole)
+    far = tmp_path / "far"
+    if other == "cut short":
+        far.mkdir()
+        (far / KEY).write_bytes(whole[:100_000])
+    else:
+        (tmp_path / "small").mkdir()
+        (tmp_path / "small" / "alone").touch()
+        archive_of(tmp_path / "small", far)
+    with pytest.raises(DamagedError):
+        restore(restoring(out, view_of(kept), view_of(far, "far")))
+    report = restore(restoring(out, view_of(kept), view_of(far, "far"), skip_damaged=True))
+    assert [flaw.path for flaw in report.flaws] == ["big.bin"]
+    expected = look(tree)
+    del expected[b"big.bin"]
+    assert look(out) == expected
+
+
+def test_a_whole_copy_is_enough(kept: Path, out: Path) -> None:
+    unasked = CountingDestination(view_of(kept).destination)
+    second = ObjectView(destination=unasked, key=KEY, size=view_of(kept).size)
+    restore(restoring(out, view_of(kept), second))
+    assert unasked.requests == 0
+
+
+def test_times_far_away_come_back(tmp_path: Path, tree: Path, out: Path) -> None:
+    os.utime(tree / "nothing", ns=(0, 10_413_792_000_000_000_001))  # the year 2300
+    archive_of(tree, tmp_path / "kept")
+    restore(restoring(out, view_of(tmp_path / "kept")))
+    assert look(out) == look(tree)

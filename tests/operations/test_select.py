@@ -7,7 +7,7 @@ import pytest
 
 from backupd.errors import ObjectNotFoundError
 from backupd.model import Backup, Condition, Scope
-from backupd.operations.select import choose_backup
+from backupd.operations.select import choose_backup, passed_over
 
 AT = datetime(2025, 11, 8, 1, tzinfo=UTC)
 
@@ -52,3 +52,18 @@ def test_a_name_is_taken_with_and_without_its_ending() -> None:
         choose_backup([one], name="shop")
     with pytest.raises(ObjectNotFoundError):
         choose_backup([one], at=AT - timedelta(days=1))
+
+
+def test_what_is_newer_and_damaged_is_named_and_nothing_else() -> None:
+    old, damaged = backup(0), replace(backup(2), condition=Condition.DAMAGED)
+    other = replace(backup(3, scope=Scope.ONLY_DB), condition=Condition.DAMAGED)
+    every = [old, backup(1), damaged, other]
+
+    def named(at: datetime | None = None, scope: Scope = Scope.FULL) -> tuple[str, ...]:
+        chosen = choose_backup(every, at=at, scope=scope)
+        return passed_over(every, chosen, at=at, scope=scope)
+
+    assert named() == (damaged.key,)
+    assert named(scope=Scope.ONLY_DB) == (other.key, damaged.key)
+    assert named(at=AT + timedelta(days=1)) == ()
+    assert passed_over([damaged], [damaged], at=None, scope=Scope.FULL) == ()

@@ -167,7 +167,7 @@ WRONG = {
     "BACKUP_MAIL__PASSWORD=#secret": "looks like a comment",
     "BACKUP_MAIL__FROM": "there is no '=' after the name",
     "BACKUP_DATABASES__MAIN__URL=oracle://u:hunter2@h/x": "an address that starts with sqlite://",
-    "BACKUP_DESTINATIONS__X__TYPE=ftp": "'local', 's3' or 'sftp'",
+    "BACKUP_DESTINATIONS__X__TYPE=ftp": "'local' or 's3'",
     "BACKUP_DESTINATIONS__X__PATH=/x": "BACKUP_DESTINATIONS__X__TYPE is not set",
     'BACKUP_LANGUAGE="fr': "is a quote left open?",
 }
@@ -283,3 +283,19 @@ def test_jitter_longer_than_the_shortest_period_is_a_mistake(env_file: Path) -> 
         "less, the shortest time between two starts of SCHEDULE__MONITOR ('*/30 * * * *')."
     )
     assert load(env_file, *lines, "BACKUP_SCHEDULE__JITTER=1800").settings.schedule.jitter == 1800
+
+
+def test_an_unknown_name_in_a_section_is_a_warning_in_the_process_environment(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pydantic-settings would look into the environment by itself."""
+    monkeypatch.setenv("BACKUP_RETENTION__KEEPALL", "3")
+    loaded = load(env_file, BACKUP_RETENTION__KEEPALL="3")
+    assert [warning.partition(" ")[0] for warning in loaded.warnings] == [
+        "BACKUP_RETENTION__KEEPALL"
+    ]
+
+
+def test_only_what_was_found_counts(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKUP_RETENTION__KEEP_AT_LEAST", "9")
+    assert load(env_file).settings.retention.keep_at_least == 3

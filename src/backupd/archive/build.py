@@ -13,9 +13,10 @@ from backupd.archive.ledger import Ledger
 from backupd.archive.lines import LINE_END
 from backupd.archive.manifest import MANIFEST_PATH, manifest_frame
 from backupd.archive.output import Output, UnreadableError
+from backupd.archive.paths import Paths
 from backupd.archive.reading import Columns, Reading, own_reading, readings
 from backupd.archive.records import SALT_BYTES
-from backupd.archive.restore_text import RESTORE_PATH, restore_text
+from backupd.archive.restore_text import RESTORE_PATHS, restore_text
 from backupd.archive.slots import BATCH, Message, Slot, weight
 from backupd.archive.workers import Request, Step
 from backupd.errors import DumpError
@@ -58,7 +59,7 @@ class Build:
     carried: int = 0
     content_bytes: int = 0
     _again: list[Member] = field(default_factory=list)
-    _paths: set[str] = field(default_factory=lambda: {MANIFEST_PATH})
+    _paths: Paths = field(default_factory=Paths)
     _dumps: list[str] = field(default_factory=list)
 
     @property
@@ -79,12 +80,11 @@ class Build:
         for item in items:
             if isinstance(item, Omission):
                 self.left_out.append(item)
-            elif item.path in self._paths:
+            elif self._paths.take(item.path, is_directory=item.kind is MemberKind.DIRECTORY):
+                yield item
+            else:
                 taken = Omission(path=item.path, reason=OmissionReason.NAME_TAKEN)
                 self.left_out.append(taken)
-            else:
-                self._paths.add(item.path)
-                yield item
 
     def _steps(self, members: Iterable[Member], *, last_try: bool) -> Iterator[Step]:
         batch: list[Member] = []
@@ -122,9 +122,7 @@ class Build:
         """Find a member in the previous archive; a dump keeps its path there, if that is free."""
         carried = carrier.find(member)
         if carried and carried.database and carried.database.path != member.path:
-            if carried.database.path in self._paths:
-                return None
-            self._paths.add(carried.database.path)
+            return carried if self._paths.take(carried.database.path) else None
         return carried
 
     def _take_run(self, run: list[tuple[Member, Carried]]) -> None:
@@ -259,9 +257,9 @@ class Build:
     def own_steps(self) -> Iterator[Step]:
         """Write what backupd adds, which the manifest does not name."""
         yield from self.ledger.line_steps(rest=True)
-        restore = RESTORE_PATH if RESTORE_PATH not in self._paths else "RESTORE.backupd.txt"
-        text = restore_text(self.header, self._dumps, encrypted=self.layout.encrypted)
-        own = self._own(restore)
+        path = next(path for path in RESTORE_PATHS if path not in self._paths)
+        text = restore_text(self.header, self._dumps, encrypted=self.layout.encrypted, path=path)
+        own = self._own(path)
         yield from own.stream_steps(iter([text.encode()]))
         yield partial(self._note_own, own)
         full_at = self.carrier.full_at if self.carrier else self.header.created_at

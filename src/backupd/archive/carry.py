@@ -1,7 +1,8 @@
 """What can be taken over from the previous archive as the bytes that it already is.
 
 A member is unchanged if the line that the previous manifest has for it starts as the one that
-would be written now: same path, kind, size, times, mode, owner, inode and link target. Three
+would be written now: same path, kind, size, times, mode, owner (by number and by name), inode and
+link target. Three
 things are asked beyond that, and whatever fails them is read from the source:
 
 - It must not have been written to in the last seconds before the previous run ("racily clean"):
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backupd.archive.deflate import Buffer, crc32
+from backupd.archive.encoding import owner
 from backupd.archive.lines import line_start, quoted
 from backupd.archive.manifest import database_facts
 from backupd.archive.previous import Previous
@@ -35,6 +37,7 @@ _NUMBER_BITS = 32
 _NUMBER = (1 << _NUMBER_BITS) - 1
 _PATH_END = b', "kind": '
 _CHECKSUM = b'"stored_crc32": '
+_OWNERS = (b', "user": ', b', "group": ')
 
 
 class Carried(NamedTuple):
@@ -142,6 +145,7 @@ class Carrier:
         if (
             not line.startswith(start)
             or rest[:1] not in {b",", b"}"}
+            or rest.startswith(_OWNERS)
             or member.ctime_ns >= self._racy_from
             or b'"changed_while_read"' in rest
         ):
@@ -162,10 +166,11 @@ class Carrier:
         return None
 
     def _carried(self, number: int, line: bytes, size: int) -> Carried:
-        noted = line.rpartition(_CHECKSUM)[2].partition(b",")[0].rstrip(b"}")
+        _, is_noted, rest = line.rpartition(_CHECKSUM)
+        noted = rest.partition(b",")[0].rstrip(b"}") if is_noted else b"0"  # 0 is left out
         if b'"carried_from"' not in line:
             line = line[:-1] + self._origin
-        return Carried(number, line, int(noted or 0), size)
+        return Carried(number, line, int(noted), size)
 
     def _place(self, path: bytes) -> tuple[int, bytes] | None:
         """Look for a path's line: at the place that follows the last one, then in the index."""
@@ -197,9 +202,10 @@ class Carrier:
 
 
 def _start(member: Member) -> bytes:
-    """Write how an unchanged member's line starts."""
+    """Write how an unchanged member's line starts, the names of its owners included."""
     kind, size, known = str(member.kind), member.size or 0, member[2:10]
-    return line_start(member.path, kind, size, known, member.link_target).encode()
+    start = line_start(member.path, kind, size, known, member.link_target)
+    return (start + owner(member.uid, member.gid)).encode()
 
 
 @contextmanager

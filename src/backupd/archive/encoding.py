@@ -256,7 +256,7 @@ def manifest_line(
     start = line_start(reading.path, reading.kind, size, known, reading.link_target)
     return member_line(
         start,
-        _owner(uid, gid),
+        owner(uid, gid),
         sha256=digest,
         changed_while_read=changed,
         stored_crc32=stored_crc32,
@@ -264,7 +264,8 @@ def manifest_line(
 
 
 @cache
-def _owner(uid: int, gid: int) -> str:
+def owner(uid: int, gid: int) -> str:
+    """Write whose a member is, as its line has it."""
     return owner_part(_user(uid), _group(gid))
 
 

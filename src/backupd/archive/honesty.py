@@ -8,7 +8,9 @@ from backupd.model import ManifestEntry, MemberKind
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MODES = 0o7777
-_TIMES = range(-(2**63), 2**63)
+_SIZES = range(2**63)
+_TIMES = range(-(2**63) * 10**9, 2**63 * 10**9)
+"""Nanoseconds, of as many seconds as a file system can say."""
 _IDS = range(2**32)
 
 
@@ -36,7 +38,7 @@ def _has_numbers(entry: ManifestEntry) -> bool:
     numbers = (entry.size, entry.mtime_ns, entry.mode, entry.uid, entry.gid)
     return (
         {*map(type, numbers)} == {int}
-        and 0 <= entry.size < _TIMES.stop
+        and entry.size in _SIZES
         and entry.mtime_ns in _TIMES
         and 0 <= entry.mode <= _MODES
         and entry.uid in _IDS

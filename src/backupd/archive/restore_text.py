@@ -8,7 +8,9 @@ from textwrap import indent
 from backupd.model import ArchiveHeader
 
 RESTORE_PATH = "RESTORE.txt"
-RESTORE_PATHS = (RESTORE_PATH, "RESTORE.backupd.txt")
+_OTHER_PATHS = tuple(f"RESTORE.backupd{number}.txt" for number in ("", *range(2, 100)))
+RESTORE_PATHS = (RESTORE_PATH, *_OTHER_PATHS)
+"""Where it stands in an archive: the first that no file of the application has."""
 SEALED_PATH = "contents.zip"
 """The archive inside an archive whose names are hidden."""
 
@@ -102,7 +104,7 @@ _SEALED = """\
 7z x -orestored {sealed}"""
 _APPLICATION = """\
 APPLICATION=/path/of/the/application
-mkdir dumps && mv restored/.backupd restored/{restore} dumps
+mkdir dumps && mv restored/.backupd restored/RESTORE.txt dumps
 mv restored/db-dumps dumps
 cp -a restored/. "$APPLICATION"/"""
 _SQLITE = """\
@@ -135,10 +137,15 @@ _INDENT = "     "
 _RULE = "-" * 78 + "\nEn français"
 
 
-def restore_text(header: ArchiveHeader, dumps: Sequence[str], *, encrypted: bool) -> str:
-    """Write the instructions for one archive; `dumps` are the paths of its database dumps."""
+def restore_text(
+    header: ArchiveHeader, dumps: Sequence[str], *, encrypted: bool, path: str = RESTORE_PATH
+) -> str:
+    """Write the instructions for one archive, which stand at `path` in it.
+
+    `dumps` are the paths of its database dumps.
+    """
     roles_first = sorted(dumps, key=lambda dump: not _has_roles(dump))
-    lines = _APPLICATION.split("\n")
+    lines = _APPLICATION.replace(RESTORE_PATH, path).split("\n")
     application = "\n".join(line for line in lines if dumps or "db-dumps" not in line)
     texts = []
     for words in (_ENGLISH, _FRENCH):
@@ -176,9 +183,7 @@ def sealed_restore_text(header: ArchiveHeader) -> str:
 
 def _commands(text: str, header: ArchiveHeader, dump: str = "") -> str:
     """Indent commands, their names quoted for a shell."""
-    filled = text.format(
-        archive=quote(header.archive), dump=quote(dump), sealed=SEALED_PATH, restore=RESTORE_PATH
-    )
+    filled = text.format(archive=quote(header.archive), dump=quote(dump), sealed=SEALED_PATH)
     return indent(filled, _INDENT)
 
 

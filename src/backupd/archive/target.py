@@ -213,18 +213,18 @@ class Places:
             parent = self._made_directory(above)
             with suppress(FileExistsError):  # another thread was faster
                 os.mkdir(name, _OWN_RIGHTS, dir_fd=parent)
-                self._dress_new(name, parent, path)
+                self._dress_new(self._directory(path), path)
             return self._directory(path)
 
-    def _dress_new(self, name: str, parent: int, path: str) -> None:
+    def _dress_new(self, directory: int, path: str) -> None:
         """Give a new directory its owner and mode at once: who is killed leaves no closed doors."""
         entry = self._target.directories.get(path)
         if entry is None:
-            os.chmod(name, 0o755, dir_fd=parent)  # noqa: S103  (as mkdir gives by default)
+            os.fchmod(directory, 0o755)
             return
         if self._target.owners:
-            os.chown(name, *owner_ids(entry), dir_fd=parent)
-        os.chmod(name, entry.mode & _PLAIN_RIGHTS | _OWN_RIGHTS, dir_fd=parent)
+            os.fchown(directory, *owner_ids(entry))
+        os.fchmod(directory, entry.mode & _PLAIN_RIGHTS | _OWN_RIGHTS)
 
     def _directory(self, path: str) -> int:
         """Open a directory that is there, from the root downwards."""

@@ -100,9 +100,9 @@ def restore(  # noqa: PLR0917  (click gives each option by name)
     )
     if into_databases:
         return _load(invocation, app, request, databases, to_url or "")
-    operation, unanswered = operation_for(app, request)
-    for failure in unanswered:
-        click.echo(f"Not asked: {failure}", err=True)
+    operation, notes = operation_for(app, request)
+    for note in notes:
+        click.echo(note, err=True)
     if dry_run:
         return _show_plan(invocation, operation.plan())
     return _perform(invocation, app, operation)
@@ -125,9 +125,9 @@ def _load(
             parse_database_url(to_url)
     except ValueError as error:
         raise click.BadParameter(f"Allowed: {error}.", param_hint="--to-url") from error
-    operation, unanswered = load_dumps(app, request, databases=databases, to_url=to_url)
-    for failure in unanswered:
-        click.echo(f"Not asked: {failure}", err=True)
+    operation, notes = load_dumps(app, request, databases=databases, to_url=to_url)
+    for note in notes:
+        click.echo(note, err=True)
     with stoppable(), bar() as on_bar:
         report = app.performer(invocation.observers(app, [on_bar])).perform(operation)
     if invocation.json:

@@ -47,8 +47,6 @@ class Announcer:
         self.stop()
         worker = app.channels.worker()
         teller = app.channels.teller(app.history, worker.wake)
-        if teller is None:
-            return _deaf
         self._worker, self._aside = worker, Aside(teller)
         worker.start()
         return self._aside
@@ -69,9 +67,6 @@ def _messages(app: "App") -> Iterator["Observer"]:
 
     worker = app.channels.worker()
     teller = app.channels.teller(app.history, worker.wake)
-    if teller is None:
-        yield _deaf
-        return
     aside = Aside(teller)
     worker.start()
     try:

@@ -80,8 +80,10 @@ class LocalDirectory:
         try:
             with os.scandir(self.path) as entries:
                 found = [entry for entry in entries if _is_object(entry, prefix)]
-        except FileNotFoundError:
-            return
+        except FileNotFoundError as error:
+            if self.path.parent.exists():
+                return
+            raise self._translated(error, prefix) from error
         except OSError as error:
             raise self._translated(error, prefix) from error
         for entry in sorted(found, key=lambda entry: entry.name):
@@ -139,7 +141,7 @@ class LocalDirectory:
             parent = self.path.parent
             if not parent.exists():
                 return DestinationError(
-                    f"The destination '{self.name}' cannot be made: {parent} is not there.",
+                    f"The destination '{self.name}' is not there: {parent} is missing.",
                     hint=f"Mount the file system that {self.path} is on, or create {parent}.",
                 )
             return ObjectNotFoundError(f"There is no {key} at '{self.name}'.")

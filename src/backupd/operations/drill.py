@@ -31,7 +31,7 @@ _FOLDER = "drill-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """A restore test of the newest backup of each destination, one after the other.
+    """A restore test of the newest full backup of each destination, one after the other.
 
     Everything is fetched from the destination, decrypted, written into a new directory under
     `scratch`, read again and compared; each SQLite dump is opened, checked and counted; those

@@ -8,6 +8,7 @@ from backupd.archive.extract import Extraction
 from backupd.archive.reader import OpenArchive, StoredMember, open_archive, open_without_manifest
 from backupd.archive.view import ObjectView
 from backupd.errors import BackupdError, DamagedError, DestinationError
+from backupd.model import MemberKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +82,19 @@ class Copies:
     ) -> None:
         """Restore the members from `archive`, and what it cannot give from the copies after it.
 
+        Directories are not among what is retrieved.
+
         Raises:
             BackupdError: some members cannot be had anywhere; `extraction` knows which can.
         """
-        wanted = {member.entry.path: member for member in members}
+        wanted = {
+            member.entry.path: member
+            for member in members
+            if member.entry.kind is not MemberKind.DIRECTORY
+        }
+        failure: BackupdError | None = None
         for source in self._sources(archive):
             at_hand = _at_hand(source, wanted)
-            failure = None
             try:
                 extraction.extract(source, at_hand)
             except (DamagedError, DestinationError) as error:
@@ -95,9 +102,10 @@ class Copies:
                 self.notes.append(f"A copy was given up: {error}")
             wanted = {path: each for path, each in wanted.items() if path not in extraction.done}
             if not wanted:
-                break
-            if failure and not self._left:
-                raise failure
+                return
+        skipped = {flaw.path for flaw in extraction.flaws}
+        if missing := sorted(wanted.keys() - skipped):
+            raise failure or DamagedError(f"No copy has {missing[0]!r} any more.")
 
     def _sources(self, archive: OpenArchive) -> Iterator[OpenArchive]:
         yield archive

@@ -74,6 +74,21 @@ def _asked(member: StoredMember) -> str:
     return member.entry.path + ("/" if is_directory else "")
 
 
+def passed_over(
+    backups: Sequence[Backup], chosen: Sequence[Backup], *, at: datetime | None, scope: Scope
+) -> tuple[str, ...]:
+    """Name the backups that the newest would be among if they were not known to be damaged."""
+    newest = max(backup.rank[1:] for backup in chosen)
+    newer = [
+        backup
+        for backup in backups
+        if backup.rank[1:] > newest
+        and backup.scope in {Scope.FULL, scope}
+        and (at is None or backup.created_at <= at)
+    ]
+    return tuple(sorted({backup.key for backup in newer}, reverse=True))
+
+
 def choose_backup(
     backups: Sequence[Backup],
     *,

@@ -13,7 +13,7 @@ from backupd.archive.workers import Workers
 from backupd.catalog import Catalog
 from backupd.errors import BackupdError, DamagedError, DestinationError, ObjectNotFoundError
 from backupd.events import BackupProved, Progressed
-from backupd.model import Backup
+from backupd.model import Backup, Scope
 from backupd.naming import ALL, LATEST, checksum_key
 from backupd.operations.retrieve import Reading
 from backupd.ports import Clock, Observer, Progress
@@ -33,7 +33,7 @@ class Verify:
     reading: Reading
     clock: Clock
     backup: str = LATEST
-    """A name, the newest of each destination, or all."""
+    """A name, all, or the newest of each destination: a full one, if it has any."""
     percent: int = _WHOLE
     large_bytes: int = 64 * 1024 * 1024
     """From this size on worker processes compare; what is smaller is read before they are there."""
@@ -143,8 +143,9 @@ def copies_everywhere(
 def _chosen(backups: Sequence[Backup], backup: str) -> Sequence[Backup]:
     if backup == ALL:
         return backups
-    if backup == LATEST:
-        return backups[:1]  # even if it is known to be damaged: it may have been mended
+    if backup == LATEST:  # even if it is known to be damaged: it may have been mended
+        whole = [each for each in backups if each.scope is Scope.FULL]
+        return (whole or backups)[:1]
     return [each for each in backups if each.key in {backup, f"{backup}.zip"}]
 
 

@@ -11,7 +11,6 @@ from backupd.settings.kinds import (
     DatabaseUrl,
     List,
     Patterns,
-    Port,
     Positive,
     Rate,
     Seconds,
@@ -102,9 +101,9 @@ class LocalDestination(BaseModel, frozen=True, extra="forbid", use_attribute_doc
     """A directory on this machine."""
 
     type: Literal["local"]
-    """What it is: local, s3 or sftp."""
+    """What it is: local or s3."""
     path: AbsolutePath
-    """local, sftp: the directory."""
+    """local: the directory."""
     max_rate: Rate | None = None
     """The most bytes a second to send there, or to read there, as 10MB. Default: no limit."""
     required: bool = True
@@ -115,7 +114,7 @@ class S3Destination(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     """A bucket of AWS S3, or of any storage with its API."""
 
     type: Literal["s3"]
-    """What it is: local, s3 or sftp."""
+    """What it is: local or s3."""
     bucket: str
     """s3: the bucket, which must exist."""
     prefix: str = ""
@@ -136,29 +135,6 @@ class S3Destination(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     """s3: nobody can delete a copy for so many days; the bucket must allow object lock."""
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
     """s3: where the bucket's name goes in addresses: auto, path or virtual."""
-    max_rate: Rate | None = None
-    """The most bytes a second to send there, or to read there, as 10MB. Default: no limit."""
-    required: bool = True
-    """Whether a backup without a copy here is a partial one."""
-
-
-class SftpDestination(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
-    """A directory on another machine, by SFTP."""
-
-    type: Literal["sftp"]
-    """What it is: local, s3 or sftp."""
-    host: str
-    """sftp: the machine."""
-    port: Port = 22
-    """sftp: its port."""
-    user: str | None = None
-    """sftp: the user to log in as. Default: the one that backupd runs as."""
-    path: AbsolutePath
-    """local, sftp: the directory."""
-    key_file: AbsolutePath | None = None
-    """sftp: the private key."""
-    known_hosts: AbsolutePath | None = None
-    """sftp: the file with the machine's public key."""
     max_rate: Rate | None = None
     """The most bytes a second to send there, or to read there, as 10MB. Default: no limit."""
     required: bool = True

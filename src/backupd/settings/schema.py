@@ -8,7 +8,8 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
 
 from backupd.settings.kinds import (
     AbsolutePath,
@@ -26,15 +27,12 @@ from backupd.settings.places import (
     Encryption,
     LocalDestination,
     S3Destination,
-    SftpDestination,
 )
 from backupd.settings.places import Source as SourceSection
 from backupd.settings.rules import Drill, Monitor, Restore, Retention, Retry, Schedule
 from backupd.settings.telling import Mail, Metrics, Notify
 
-Destination = Annotated[
-    LocalDestination | S3Destination | SftpDestination, Field(discriminator="type")
-]
+Destination = Annotated[LocalDestination | S3Destination, Field(discriminator="type")]
 
 
 class Settings(BaseSettings):
@@ -89,3 +87,16 @@ class Settings(BaseSettings):
     metrics: Metrics = Metrics()
     retry: Retry = Retry()
     aws: Aws = Aws()
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `read.py` found; the process environment has no second way past it."""
+        return (init_settings,)

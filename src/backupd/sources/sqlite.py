@@ -74,7 +74,8 @@ class SqliteDatabase:
         time of its inode does not count, which changes when SQLite opens it as root.
         """
         latest = int(self.when.timestamp()) * 1_000_000_000 - _RACY_NS
-        path, wal, _, journal = live_files(self.path)
+        # SQLite keeps the others beside the file itself, wherever links to it stand.
+        path, wal, _, journal = live_files(Path(os.path.realpath(self.path)))
         try:
             file = path.stat()
             log = wal.stat() if wal.exists() else None
