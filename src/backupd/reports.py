@@ -92,6 +92,8 @@ class RestorePlan:
     """Members that cannot be restored, as the directory of the archive shows."""
     has_manifest: bool = True
     """Without one, only the ZIP's own checks can be made, and nobody knows what is missing."""
+    never_taken: tuple[str, ...] = ()
+    """Paths that could not be read when the backup was taken, so that it is a partial one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

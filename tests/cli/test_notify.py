@@ -93,9 +93,9 @@ def test_nobody_is_told_if_that_is_asked_for(program: Program) -> None:
     assert not outbox_of(program).path.exists()
 
 
-def test_without_a_channel_there_is_no_outbox(program: Program) -> None:
+def test_without_a_channel_nothing_waits_to_be_sent(program: Program) -> None:
     assert program("run").code == 0
-    assert not outbox_of(program).path.exists()
+    assert not outbox_of(program).waiting()
 
 
 def test_a_dead_mail_server_fails_no_backup_and_gets_the_mail_when_it_is_back(

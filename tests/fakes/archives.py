@@ -14,7 +14,7 @@ from backupd.archive.view import ObjectView
 from backupd.archive.writer import build_archive
 from backupd.destinations.local import LocalDirectory
 from backupd.errors import DestinationError
-from backupd.model import Archive, ArchiveHeader, Member, Scope, StoredObject
+from backupd.model import Archive, ArchiveHeader, Member, Omission, Scope, StoredObject
 from backupd.ports import Destination, Progress
 from backupd.sources.files import FileTree
 
@@ -113,7 +113,7 @@ def archive_of(
     folder: Path,
     *,
     password: str | None = None,
-    members: tuple[Member, ...] = (),
+    members: tuple[Member | Omission, ...] = (),
     making: Making = ONE_WORKER,
 ) -> Archive:
     """Write an archive of a tree to `folder`, with its checksum beside."""

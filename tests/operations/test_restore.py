@@ -13,7 +13,7 @@ from backupd.archive.view import ObjectView
 from backupd.destinations.local import LocalDirectory
 from backupd.errors import DamagedError, DestinationError, RefusedError, WrongPasswordError
 from backupd.events import Event, Progressed
-from backupd.model import Member, MemberKind, Outcome, Scope
+from backupd.model import Member, MemberKind, Omission, OmissionReason, Outcome, Scope
 from backupd.operations.restore import Restore
 from backupd.operations.retrieve import Reading
 from backupd.operations.select import Selection
@@ -303,3 +303,14 @@ def test_times_far_away_come_back(tmp_path: Path, tree: Path, out: Path) -> None
     archive_of(tree, tmp_path / "kept")
     restore(restoring(out, view_of(tmp_path / "kept")))
     assert look(out) == look(tree)
+
+
+def test_what_the_backup_never_took_is_said(tmp_path: Path, tree: Path, out: Path) -> None:
+    omissions = (
+        Omission(path="secret.key", reason=OmissionReason.UNREADABLE),
+        Omission(path="socket", reason=OmissionReason.SPECIAL, harmless=True),
+    )
+    archive_of(tree, tmp_path / "kept", members=omissions)
+    report = restore(restoring(out, view_of(tmp_path / "kept")))
+    assert report.plan.never_taken == ("secret.key",)
+    assert report.outcome is Outcome.SUCCEEDED

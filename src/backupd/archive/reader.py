@@ -55,6 +55,12 @@ class OpenArchive:
     flaws: tuple[Flaw, ...] = ()
     """Members that the manifest names and the directory does not, and the other way round."""
 
+    @property
+    def never_taken(self) -> tuple[str, ...]:
+        """Paths that could not be read when the archive was made, by its manifest."""
+        omissions = self.manifest.omissions if self.manifest else ()
+        return tuple(each.path for each in omissions if not each.harmless)
+
     def read(self, run: Run) -> Iterator[tuple[StoredMember, Generator[Chunk]]]:
         """Fetch a run and give each member with its checked bytes (see `content`)."""
         return self.cut(run, self.view.stream(run.start, run.length))

@@ -159,6 +159,7 @@ def _show_plan(invocation: Invocation, plan: "RestorePlan") -> int:
     if invocation.json:
         print_json(plan)
         return 0
+    _print_never_taken(plan)
     for path in plan.members:
         click.echo(printable(path))
     click.echo(
@@ -183,8 +184,16 @@ def _perform(invocation: Invocation, app: "App", operation: "Restore | InPlace")
     return EXIT_CODES[report.outcome]
 
 
+def _print_never_taken(plan: "RestorePlan") -> None:
+    if plan.never_taken:
+        others = len(plan.never_taken) - 1
+        what = printable(plan.never_taken[0]) + (f" and {others} more" if others else "")
+        click.echo(f"{plan.key} is partial: {what} could not be read when it was taken.", err=True)
+
+
 def _print(report: "RestoreReport") -> None:
     plan = report.plan
+    _print_never_taken(plan)
     for note in report.notes:
         click.echo(f"Note: {note}", err=True)
     for flaw in report.flaws[:_NAMED]:

@@ -107,6 +107,7 @@ class InPlace:
             bytes_free=free_bytes(self.application.root),
             flaws=archive.flaws,
             has_manifest=archive.manifest is not None,
+            never_taken=archive.never_taken,
         )
         return Staging(
             copies=copies,

@@ -95,6 +95,7 @@ class Restore:
             in_the_way=found.in_the_way,
             flaws=archive.flaws,
             has_manifest=archive.manifest is not None,
+            never_taken=archive.never_taken,
         )
         return _Prepared(
             copies=copies,
