@@ -54,7 +54,7 @@ def build(
         version="0",
     )
     members = [each for path in databases for each in dump(path, when).members()]
-    members += [each for each in FileTree(root=root).members() if isinstance(each, Member)]
+    members += members_of(root)
     made = Making(workers=2, previous=previous.path if previous else None, **making)  # type: ignore[arg-type]
     return build_archive(
         members,
@@ -64,6 +64,10 @@ def build(
         on_progress=lambda _: None,
         making=made,
     )
+
+
+def members_of(root: Path) -> list[Member]:
+    return [each for each in FileTree(root=root).members() if isinstance(each, Member)]
 
 
 def dump(path: Path, when: datetime) -> SqliteDatabase:
@@ -444,7 +448,3 @@ def test_a_member_whose_owner_has_another_name_by_now_is_read(tree: Path, name: 
     [member] = [each for each in members_of(tree) if each.path == "nothing"]
     previous = noted(member, owner_part(name, name), 1)
     assert Carrier(cast("Previous", previous)).find(member) is None
-
-
-def members_of(tree: Path) -> list[Member]:
-    return [each for each in FileTree(root=tree).members() if isinstance(each, Member)]

@@ -2,8 +2,7 @@
 
 A member is unchanged if the line that the previous manifest has for it starts as the one that
 would be written now: same path, kind, size, times, mode, owner (by number and by name), inode and
-link target. Three
-things are asked beyond that, and whatever fails them is read from the source:
+link target. Three things are asked beyond that, and whatever fails them is read from the source:
 
 - It must not have been written to in the last seconds before the previous run ("racily clean"):
   a second change within the same tick of the file system's clock would not show.

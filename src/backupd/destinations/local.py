@@ -80,11 +80,9 @@ class LocalDirectory:
         try:
             with os.scandir(self.path) as entries:
                 found = [entry for entry in entries if _is_object(entry, prefix)]
-        except FileNotFoundError as error:
-            if self.path.parent.exists():
-                return
-            raise self._translated(error, prefix) from error
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and self.path.parent.exists():
+                return
             raise self._translated(error, prefix) from error
         for entry in sorted(found, key=lambda entry: entry.name):
             try:

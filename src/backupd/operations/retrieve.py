@@ -104,8 +104,8 @@ class Copies:
             if not wanted:
                 return
         skipped = {flaw.path for flaw in extraction.flaws}
-        if missing := sorted(wanted.keys() - skipped):
-            raise failure or DamagedError(f"No copy has {missing[0]!r} any more.")
+        if missing := wanted.keys() - skipped:
+            raise failure or DamagedError(f"No copy has {min(missing)!r} any more.")
 
     def _sources(self, archive: OpenArchive) -> Iterator[OpenArchive]:
         yield archive
