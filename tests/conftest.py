@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from backupd.settings import load_settings
 from backupd.settings.kinds import masked
 from backupd.settings.variables import variable
+from backupd.wiring import App
 from fakes.bucket import OwnBucket
 from fakes.fault_proxy import FaultProxy
 from fakes.moto_server import MotoServer
@@ -113,6 +115,13 @@ class Program:
     def __call__(self, *arguments: str, **more: str) -> Done:
         """Run it to its end."""
         return self.finish(self.start(*arguments, **more))
+
+    def send_the_rest(self) -> None:
+        """Send what commands left in the outbox when their second was over, as the daemon does."""
+        app = App(load_settings({}, self.folder / "backupd.env"), self.environment)
+        worker = app.channels.worker()
+        worker.start()
+        assert worker.stop(60)
 
     def finish(self, process: "subprocess.Popen[str]", patience: float | None = None) -> Done:
         """Wait until it has ended."""

@@ -2,13 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from backupd.errors import BackupdError
+from backupd import state_file
 from backupd.model import Outcome
 from backupd.records import ArchiveRecord, CopyRecord, ProofRecord, Run, Sighting
 
@@ -191,26 +190,9 @@ class History:
             rows = database.execute("SELECT * FROM sightings").fetchall()
         return {row["destination"]: _sighting(row) for row in rows}
 
-    @contextmanager
-    def opened(self) -> Iterator[sqlite3.Connection]:
+    def opened(self) -> AbstractContextManager[sqlite3.Connection]:
         """Open the record; what is done with it is kept as a whole or not at all."""
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-            with closing(sqlite3.connect(self.path, timeout=10)) as database, database:
-                database.row_factory = sqlite3.Row
-                database.executescript(_SCHEMA)
-                yield database
-        except OSError as error:
-            raise BackupdError(
-                f"The history {self.path} cannot be used: {error.strerror}.",
-                hint="Run backupd as the user that owns its state directory.",
-            ) from error
-        except sqlite3.Error as error:
-            raise BackupdError(
-                f"The history {self.path} cannot be used: {error}.",
-                hint="Move it away; backupd begins a new one, and no backup is lost.",
-            ) from error
+        return state_file.opened(self.path, _SCHEMA, "history")
 
 
 def _run(row: sqlite3.Row) -> Run:

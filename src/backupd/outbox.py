@@ -9,14 +9,15 @@ RFC 1047); the receiver can tell it by its id.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from backupd.errors import BackupdError, NotifierError
+from backupd import state_file
+from backupd.errors import NotifierError
 from backupd.message import Message
 
 _SCHEMA = """
@@ -140,21 +141,8 @@ class Outbox:
             _envelope(row) for row in rows if not group or row["channel"].partition(":")[0] == group
         ]
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-            with closing(sqlite3.connect(self.path, timeout=10)) as database:
-                database.row_factory = sqlite3.Row
-                database.executescript(_SCHEMA)
-                with database:
-                    yield database
-        except (sqlite3.Error, OSError) as error:
-            raise BackupdError(
-                f"The outbox {self.path} cannot be used: {error}.",
-                hint="Move it away; backupd begins a new one, and no backup is lost.",
-            ) from error
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return state_file.opened(self.path, _SCHEMA, "outbox")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,11 +54,12 @@ def test_one_flipped_byte_fails_the_drill_and_everybody_knows(
             MAIL__FROM="backupd@example.org",
         )
         done = program("drill")
+        program.send_the_rest()
     assert done.code == 1
     assert f"{newer} at here: damaged" in done.out
     assert f"  {DOCUMENT}: " in done.out
 
-    [mail] = house.mailbox.mails
+    [mail] = house.mailbox.letters
     assert "Restore drill failed (here)" in mail["Subject"]
     told = mail.get_body(("plain",))
     assert isinstance(told, EmailMessage)

@@ -39,8 +39,9 @@ def test_the_first_backup_is_told_by_mail_to_everybody_and_the_next_is_not(
         mails_to(program, house.port)
         assert program("run").code == 0
         assert program("run").code == 0
-        assert sorted(house.mailbox.recipients) == [["admin@example.org"], ["boss@example.org"]]
-        first, second = house.mailbox.mails
+        program.send_the_rest()
+    assert sorted(house.mailbox.recipients) == [["admin@example.org"], ["boss@example.org"]]
+    first, second = house.mailbox.letters
     assert first["Message-ID"] == second["Message-ID"]
     assert "Backup succeeded" in first["Subject"]
     assert "here: good" in body(first)
@@ -51,7 +52,8 @@ def test_every_backup_is_told_in_french_if_that_is_set(program: Program) -> None
         mails_to(program, house.port, LANGUAGE="fr", NOTIFY__WHEN="every")
         program("run")
         program("run")
-    assert len(house.mailbox.mails) == 4
+        program.send_the_rest()
+    assert len(house.mailbox.letters) == 4
     assert "Sauvegarde réussie" in house.mailbox.subjects[0]
 
 
@@ -59,7 +61,8 @@ def test_a_failed_backup_is_told_with_its_hint_and_without_a_trace(program: Prog
     with MailHouse(Mailbox()) as house:
         mails_to(program, house.port, SOURCE__INCLUDE="not-there")
         assert program("run").code == 1
-    mail = house.mailbox.mails[0]
+        program.send_the_rest()
+    mail = house.mailbox.letters[0]
     assert "Backup failed since" in mail["Subject"]
     assert "not-there" in body(mail)
     assert "->" in body(mail)
@@ -76,7 +79,8 @@ def test_a_mail_in_french_says_what_is_wrong_and_what_to_do_in_french(program: P
         assert program("monitor").code == 1
         program.set(SOURCE__INCLUDE="not-there")
         assert program("run").code == 1
-    _, unhealthy, failed = house.mailbox.mails
+        program.send_the_rest()
+    _, unhealthy, failed = house.mailbox.letters
     assert "Sauvegardes en mauvais état" in unhealthy["Subject"]
     assert "Impossible à relire en entier : 1 sauvegarde (shop-" in body(unhealthy)
     assert "-> Faites-en une nouvelle ('backupd run --full')" in body(unhealthy)
@@ -111,7 +115,8 @@ def test_a_dead_mail_server_fails_no_backup_and_gets_the_mail_when_it_is_back(
     database.close()
     with house:
         assert program("run").code == 0
-    assert len(house.mailbox.mails) == 2
+        program.send_the_rest()
+    assert len(house.mailbox.letters) == 2
     assert outbox_of(program).waiting() == []
 
 
@@ -140,6 +145,7 @@ def test_pings_and_webhook_are_called_at_the_end_of_a_run(program: Program) -> N
             NOTIFY__WEBHOOK__URL=f"{receiver.url}/{MARK}/hook",
         )
         assert program("run").code == 0
+        program.send_the_rest()
     hook_path, ping_path = f"/{MARK}/hook", f"/{MARK}/ping"
     paths = [request.path.partition("?")[0] for request in receiver.requests]
     assert [path for path in paths if path != hook_path] == [f"{ping_path}/start", ping_path]
@@ -216,7 +222,8 @@ def test_a_destination_that_dies_is_told_once_by_backup_clean_and_monitor_togeth
         assert program("run").code == 0
         assert program("clean").code == 0
         assert program("monitor").code in {0, 1}
-    events = [str(mail["X-Backupd-Event"]) for mail in house.mailbox.mails]
+        program.send_the_rest()
+    events = [str(mail["X-Backupd-Event"]) for mail in house.mailbox.letters]
     assert events[:3] == ["backup_succeeded", "backup_partial", "recovered"]
 
 
@@ -224,7 +231,8 @@ def test_monitor_tells_what_it_finds_and_status_shows_what_it_saw(program: Progr
     with MailHouse(Mailbox()) as house:
         mails_to(program, house.port, MAIL_TO="admin@example.org")
         assert program("monitor").code == 1
-    (mail,) = house.mailbox.mails
+        program.send_the_rest()
+    (mail,) = house.mailbox.letters
     assert "Backups unhealthy (here) since" in mail["Subject"]
     assert "no" in program("status").out
     document = json.loads(program("status", "--json").out)

@@ -1,5 +1,9 @@
 """What the daemon tells people with: it follows the settings, and sends what was left."""
 
+import sqlite3
+import threading
+from contextlib import closing
+
 from backupd.cli.telling import Announcer
 from backupd.errors import BackupdError
 from backupd.outbox import Outbox
@@ -36,3 +40,23 @@ def test_it_tells_what_the_daemon_sees_by_the_settings_that_are_in_force(program
         announcer.stop(60)
     assert len(house.mailbox.mails) == 1
     assert outbox.waiting() == []
+
+
+def test_what_is_to_be_told_is_written_down_before_the_end_also_on_a_busy_disk(
+    program: Program,
+) -> None:
+    program.set(MAIL_TO="a@example.org", MAIL__HOST="127.0.0.1", MAIL__PORT=str(free_port()))
+    announcer = Announcer()
+    observe = announcer.follow(app_of(program, WoundClock()))
+    observe(started())
+    announcer.stop(60)
+    outbox = Outbox(program.state / "shop" / "outbox.sqlite")
+    observe = announcer.follow(app_of(program, WoundClock()))
+    with closing(sqlite3.connect(outbox.path, check_same_thread=False)) as another:
+        another.execute("BEGIN IMMEDIATE")  # as slow as a disk that is busy: nobody else can write
+        observe(failed(BackupdError("It was killed by signal 9.")))
+        writable_again = threading.Timer(0.3, another.rollback)
+        writable_again.start()
+        announcer.stop(0)
+        writable_again.join()
+    assert [each.message.event for each in outbox.waiting()] == ["backup_failed"]

@@ -32,6 +32,12 @@ class Mailbox:
     released: threading.Event = field(default_factory=threading.Event)
 
     @property
+    def letters(self) -> list[EmailMessage]:
+        """The mails as their readers see them: one that was taken twice, under one id, is one."""
+        pairs = zip(self.mails, self.recipients, strict=True)
+        return list({(mail["Message-ID"], *people): mail for mail, people in pairs}.values())
+
+    @property
     def subjects(self) -> list[str]:
         return [str(mail["Subject"]) for mail in self.mails]
 

@@ -2,7 +2,8 @@
 
 import fcntl
 import threading
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,19 @@ DOWN = NotifierError("It is down.", temporary=True)
 @pytest.fixture
 def outbox(tmp_path: Path) -> Outbox:
     return Outbox(tmp_path / "outbox.sqlite")
+
+
+@dataclass(frozen=True)
+class SlowOutbox(Outbox):
+    """Takes its time to note that a message was sent."""
+
+    noting: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def end(self, envelope: Envelope, at: datetime, error: str = "") -> None:
+        self.noting.set()
+        self.released.wait(10)
+        super().end(envelope, at, error)
 
 
 def put(outbox: Outbox, *ids: str, channel: str = "webhook") -> None:
@@ -130,3 +144,18 @@ def test_a_channel_that_hangs_holds_up_neither_the_others_nor_the_end(outbox: Ou
     for thread in threading.enumerate():
         if thread.name == "outbox-mail":
             thread.join(10)
+
+
+def test_what_the_other_side_took_is_noted_before_the_end_also_on_a_busy_disk(
+    outbox: Outbox,
+) -> None:
+    """Otherwise the next worker would send it again."""
+    put(outbox, "a")
+    channel, slow = MemoryChannel(), SlowOutbox(outbox.path)
+    worker = OutboxWorker(slow, {"webhook": channel}, WoundClock(MOMENT))
+    worker.start()
+    assert slow.noting.wait(10)
+    threading.Timer(0.3, slow.released.set).start()
+    worker.stop(0)
+    assert channel.ids == ["a"]
+    assert outbox.waiting() == []

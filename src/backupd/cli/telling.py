@@ -1,9 +1,8 @@
 """While a command runs an operation: people are told, and its end waits a second at the most."""
 
-import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,9 +12,11 @@ if TYPE_CHECKING:
     from backupd.ports import Observer
     from backupd.wiring import App
 
-_FOR_MESSAGES = 0.8
-_FOR_FIGURES = 0.2
+_FOR_MESSAGES = 1.0
 """Seconds that a command's end may wait; the daemon, or the next run, sends what is left."""
+
+_FOR_DISK = 5.0
+"""Seconds that it may take to write down what people are to be told, on a disk that is busy."""
 
 
 @contextmanager
@@ -26,15 +27,20 @@ def telling(app: "App", *, disabled: bool) -> Iterator["Observer"]:
     """
     from backupd.observers.group import ObserverGroup  # noqa: PLC0415
 
-    with ExitStack() as stack:
-        observers = [stack.enter_context(_figures(app))]  # left last: they count what waits
-        if not disabled:
-            observers.append(stack.enter_context(_messages(app)))
+    announcer = Announcer()
+    last: deque[Event] = deque(maxlen=1)  # how it ended
+    observers: list[Observer] = [last.append]
+    if not disabled:
+        observers.append(announcer.follow(app))
+    try:
         yield ObserverGroup(observers)
+    finally:
+        announcer.stop()
+        _keep_figures(app, last)  # last: they count what waits to be sent
 
 
 class Announcer:
-    """The daemon's own: tells what only it sees, and sends what operations left in the outbox."""
+    """Writes to the outbox what there is to tell, and sends what stands in it."""
 
     def __init__(self) -> None:
         self._worker: OutboxWorker | None = None
@@ -51,50 +57,26 @@ class Announcer:
         worker.start()
         return self._aside
 
-    def stop(self, seconds: float = 1.0) -> None:
-        """Stop in so many seconds; what was not sent by then stays in the outbox."""
-        deadline = time.monotonic() + seconds
+    def stop(self, seconds: float = _FOR_MESSAGES) -> None:
+        """Stop sending in so many seconds; what was not sent by then stays in the outbox.
+
+        Writing to the outbox is waited for before, for it is done once, and here.
+        """
         if self._aside is not None:
-            self._aside.close(seconds)
+            self._aside.close(_FOR_DISK)
         if self._worker is not None:
-            self._worker.stop(deadline - time.monotonic())
+            self._worker.stop(seconds)
         self._worker = self._aside = None
 
 
-@contextmanager
-def _messages(app: "App") -> Iterator["Observer"]:
-    from backupd.observers.aside import Aside  # noqa: PLC0415
-
-    worker = app.channels.worker()
-    teller = app.channels.teller(app.history, worker.wake)
-    aside = Aside(teller)
-    worker.start()
-    try:
-        yield aside
-    finally:
-        deadline = time.monotonic() + _FOR_MESSAGES
-        aside.close(deadline - time.monotonic())
-        worker.stop(deadline - time.monotonic())
-
-
-@contextmanager
-def _figures(app: "App") -> Iterator["Observer"]:
-    """Renew the metrics at the very end, when what could be sent is sent."""
+def _keep_figures(app: "App", events: "deque[Event]") -> None:
+    """Renew the metrics after an operation, if any are wanted; a disk that hangs is left alone."""
     from backupd.observers.aside import Aside  # noqa: PLC0415
 
     metrics = app.metrics()
     if metrics is None:
-        yield _deaf
         return
-    last: deque[Event] = deque(maxlen=1)  # how it ended
-    try:
-        yield last.append
-    finally:
-        aside = Aside(metrics)
-        for event in last:
-            aside(event)
-        aside.close(_FOR_FIGURES)
-
-
-def _deaf(event: "Event") -> None:
-    """Listen to nothing."""
+    aside = Aside(metrics)
+    for event in events:
+        aside(event)
+    aside.close(_FOR_DISK)

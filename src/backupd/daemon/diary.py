@@ -1,14 +1,13 @@
 """Which due times are done with, kept in SQLite beside the history, so that a restart knows."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from backupd import state_file
 from backupd.daemon.schedule import Past, believed
-from backupd.errors import BackupdError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS lines (
@@ -96,19 +95,8 @@ class Diary:
             )
             _trim(database, operation)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-            with closing(sqlite3.connect(self.path, timeout=10)) as database, database:
-                database.executescript(_SCHEMA)
-                yield database
-        except (sqlite3.Error, OSError) as error:
-            raise BackupdError(
-                f"The diary {self.path} cannot be used: {error}.",
-                hint="Check that backupd may write there; if the file is damaged, move it away.",
-            ) from error
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return state_file.opened(self.path, _SCHEMA, "diary")
 
 
 def _trim(database: sqlite3.Connection, operation: str) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -17,6 +17,9 @@ from backupd.ports import Clock, Notifier
 
 _LOOK_EVERY = 15.0
 """Seconds; whoever writes to the outbox also sends, so this is for what was left."""
+
+_FOR_DISK = 5.0
+"""Seconds."""
 
 _log = structlog.get_logger("backupd")
 
@@ -30,6 +33,8 @@ class Round:
     notifiers: Mapping[str, Notifier]
     """By channel: `webhook`, `mail:admin@example.org`."""
     clock: Clock
+    noting: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Held while it is written down how sending came out: cut off there, it would be sent again."""
 
     def go(self) -> None:
         """Send all that is due, in order; while another process does so, leave it alone.
@@ -69,7 +74,8 @@ class Round:
             bug = NotifierError(f"A bug in backupd stopped it ({type(error).__name__}).")
             self.outbox.postpone(envelope, now, bug)
             return True
-        self.outbox.end(envelope, self.clock.now())
+        with self.noting:
+            self.outbox.end(envelope, self.clock.now())
         _log.info("message sent", **about)
         return True
 
@@ -116,11 +122,15 @@ class OutboxWorker:
             thread.wake()
 
     def stop(self, seconds: float) -> bool:
-        """Send what is due, once, and stop; tell whether all was done in so many seconds."""
+        """Send what is due, once, and stop; tell whether all was done in so many seconds.
+
+        The other side is not waited for any longer, but a slow disk is, which notes what was taken.
+        """
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.finish()
-        return all(thread.wait(deadline - time.monotonic()) for thread in self._threads)
+        ended = [thread.wait(deadline - time.monotonic()) for thread in self._threads]
+        return all(ended)
 
 
 class _ChannelThread:
@@ -144,7 +154,10 @@ class _ChannelThread:
 
     def wait(self, seconds: float) -> bool:
         self._thread.join(max(seconds, 0.0))
-        return not self._thread.is_alive()
+        ended = not self._thread.is_alive()
+        if not ended and self._round.noting.acquire(timeout=_FOR_DISK):
+            self._round.noting.release()
+        return ended
 
     def _run(self) -> None:
         while True:
