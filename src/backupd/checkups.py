@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 
 from backupd import care
 from backupd.cron import next_due, parse_schedule
@@ -11,6 +12,7 @@ from backupd.operations.doctor import Checkup, probe
 from backupd.operations.host import (
     look_at_clock,
     look_at_directory,
+    look_at_disks,
     look_at_sqlite,
     look_at_tree,
     look_at_unit,
@@ -36,6 +38,7 @@ def checkups(app: App) -> list[tuple[str, Checkup]]:
             (f"destination {each.destination.name}", partial(probe, each.at_once, app.set_name))
             for each in app.deliveries()
         ),
+        ("disks", partial(look_at_disks, _directories(app))),
         ("off-site", partial(_off_site, app)),
         ("encryption", partial(_encryption, app)),
         ("clock", look_at_clock),
@@ -71,6 +74,11 @@ def _database(app: App, name: str, section: Database) -> Iterable[Diagnosis]:
     subject = f"database {name}"
     for sentence, hint in server_source(name, section, app.clock.now(), app.zone).examine():
         yield doubtful(subject, sentence, hint) if hint else good(subject, sentence)
+
+
+def _directories(app: App) -> dict[str, Path]:
+    places = app.settings.destinations.items()
+    return {name: place.path for name, place in places if isinstance(place, LocalDestination)}
 
 
 def _off_site(app: App) -> Iterable[Diagnosis]:

@@ -80,7 +80,7 @@ class Outbox:
 
     def memory(self, name: str) -> str:
         """Give what was remembered under a name, or ""."""
-        if not self.path.exists():
+        if not state_file.is_there(self.path):
             return ""
         with self._open() as database:
             return Draft(database).memory(name)
@@ -129,7 +129,7 @@ class Outbox:
                 )
 
     def _select(self, group: str) -> list[Envelope]:
-        if not self.path.exists():
+        if not state_file.is_there(self.path):
             return []
         with self._open() as database:
             rows = database.execute(

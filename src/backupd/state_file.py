@@ -11,6 +11,17 @@ _LAID_DOWN = 1
 """SQLite's `user_version` of a file that has its tables: laying them down costs several syncs."""
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether a file is there; one that may not be looked at is, and opening it will tell."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @contextmanager
 def opened(path: Path, schema: str, called: str) -> Iterator[sqlite3.Connection]:
     """Open a file and make one transaction of what is done with it; `called` as `history`.

@@ -71,6 +71,7 @@ def test_one_flipped_byte_fails_the_drill_and_everybody_knows(
     monitored = program("monitor")
     assert monitored.code == 1
     assert f"cannot be read back whole: {newer}" in monitored.out
+    assert " BAD 20" in program("status").out
     assert f" of {older} would be" in program("restore", "--to", "x", "--dry-run").out
 
 

@@ -109,6 +109,15 @@ def test_the_doctor_fails_on_what_keeps_a_backup_from_being_taken(
     assert failed[:4] == ["source files", "database main", "database books", "destination broken"]
 
 
+def test_the_doctor_says_that_two_destinations_are_one_disk(program: Program) -> None:
+    program.set(
+        DESTINATIONS__THERE__TYPE="local", DESTINATIONS__THERE__PATH=str(program.folder / "there")
+    )
+    lines = json.loads(program("doctor", "--json").out)["lines"]
+    (line,) = [line for line in lines if line["subject"] == "disks"]
+    assert (line["grade"], line["message"][:15]) == ("warn", "'here' and 'the")
+
+
 def test_the_doctors_lines_fit_80_columns(program: Program) -> None:
     done = program("doctor")
     assert max(map(len, done.out.splitlines())) <= 80

@@ -3,14 +3,11 @@
 import json
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import zipfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,8 +15,9 @@ import pytest
 
 from backupd.clock import SystemClock
 from backupd.lock import SetLock
-from conftest import Program, make_program
+from conftest import Program
 from fakes.mounts import mounted, tmpfs
+from fakes.nobody import as_nobody, belongs_to_nobody, enterable
 from fakes.overheard import secret
 
 MIB = 1024 * 1024
@@ -229,33 +227,15 @@ def test_a_destination_that_fails_is_3_and_the_other_has_its_copy(program: Progr
     assert len(archives(program)) == 1
 
 
-@pytest.fixture
-def others_program() -> Iterator[Program]:
-    """A program in a folder that a user without rights may enter."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield make_program(Path(folder))
-
-
-def test_a_file_that_cannot_be_read_is_3_and_is_named(others_program: Program) -> None:
-    program, command = others_program, []
-    (program.root / "closed").write_text("secret")
-    (program.root / "closed").chmod(0)
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("setpriv (util-linux) is not installed, and root reads everything")
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        subprocess.run(["chown", "-R", "65534", str(program.folder)], check=True)
-    done = subprocess.run(
-        [*command, *program.command("run")],
-        env=program.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 3, done.stderr
-    assert "Left out (unreadable): closed" in done.stderr
-    assert len(archives(program)) == 1
+def test_a_file_that_cannot_be_read_is_3_and_is_named() -> None:
+    with enterable() as program:
+        (program.root / "closed").write_text("secret")
+        (program.root / "closed").chmod(0)
+        belongs_to_nobody(program.folder)
+        done = as_nobody(program, "run")
+        assert done.code == 3, done.err
+        assert "Left out (unreadable): closed" in done.err
+        assert len(archives(program)) == 1
 
 
 def large_application(program: Program, size: int) -> None:

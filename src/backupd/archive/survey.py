@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backupd.archive.honesty import parents
 from backupd.archive.reader import StoredMember
-from backupd.archive.target import Places, Target
+from backupd.archive.target import Places, Target, not_restored
 from backupd.errors import RefusedError
 from backupd.model import ManifestEntry, MemberKind
 
@@ -43,7 +43,7 @@ def survey(target: Target, members: Iterable[StoredMember]) -> Survey:
     """
     wanted = tuple(members)
     folded = len({member.entry.path.casefold() for member in wanted}) < len(wanted)
-    if not target.root.exists() or not any(target.root.iterdir()):
+    if _is_empty(target.root):
         return Survey(to_write=wanted, folded=folded)
     to_write, unchanged, in_the_way = [], [], []
     with target.opened() as places:
@@ -93,9 +93,24 @@ def sweep(target: Target, members: Iterable[StoredMember]) -> None:
             places.sweep(path)
 
 
+def _is_empty(root: Path) -> bool:
+    try:
+        return not any(root.iterdir())
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise not_restored(error, root) from error
+
+
 def free_bytes(path: Path) -> int:
-    """Tell how much may be written at `path`, or where it would be made."""
-    while not path.exists():
-        path = path.parent
-    status = os.statvfs(path)
+    """Tell how much may be written at `path`, or where it would be made.
+
+    Raises:
+        BackupdError: that may not be looked at.
+    """
+    try:
+        there = next(each for each in (path, *path.parents) if each.exists())
+        status = os.statvfs(there)
+    except OSError as error:
+        raise not_restored(error, path) from error
     return status.f_bavail * status.f_frsize

@@ -54,7 +54,7 @@ class Target:
             self.root.mkdir(mode=_OWN_RIGHTS, parents=True, exist_ok=True)
             descriptor = os.open(self.root, _DIRECTORY)
         except OSError as error:
-            raise _translated(error, self.root) from error
+            raise not_restored(error, self.root) from error
         places = Places(self, descriptor)
         try:
             yield places
@@ -250,7 +250,7 @@ class Places:
         try:
             yield
         except OSError as error:
-            raise _translated(error, self._target.root / path) from error
+            raise not_restored(error, self._target.root / path) from error
 
 
 def in_the_way(path: Path) -> RefusedError:
@@ -267,7 +267,8 @@ def _write_all(descriptor: int, chunk: Chunk) -> None:
         written += os.write(descriptor, memoryview(chunk)[written:])
 
 
-def _translated(error: OSError, path: Path) -> BackupdError:
+def not_restored(error: OSError, path: Path) -> BackupdError:
+    """Say why something cannot be restored to `path`, and what to do."""
     what = error.strerror or str(error)
     if error.errno in {errno.ENOTDIR, errno.ELOOP}:
         return RefusedError(

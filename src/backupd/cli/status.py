@@ -134,6 +134,7 @@ def _destinations(app: "App", seen: "Status") -> str:
 def _destination(app: "App", seen: "Status", place: "Place") -> tuple[str, ...]:
     newest, sighting = place.newest, place.seen
     healthy = "" if sighting is None else "yes" if sighting.healthy else "no"
+    verified = _when(app, seen, place.damaged_at or place.verified_at)
     return (
         place.destination,
         _when(app, seen, newest.at if newest else None),
@@ -141,7 +142,7 @@ def _destination(app: "App", seen: "Status", place: "Place") -> tuple[str, ...]:
         healthy,
         str(sighting.count) if sighting and sighting.reachable else "",
         size(sighting.bytes) if sighting and sighting.reachable else "",
-        _when(app, seen, place.verified_at),
+        f"BAD {verified}" if place.damaged_at else verified,
     )
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from backupd.diagnosis import Diagnosis, bad, doubtful, good
@@ -12,11 +12,12 @@ from backupd.words import size
 
 _SYSTEMD = Path("/run/systemd/system")
 """It is there if systemd runs this machine: sd_booted(3)."""
+_MISSING, _UNREADABLE = "does not exist", "may not be read"
 
 
 def look_at_directory(subject: str, path: Path, setting: str) -> Iterable[Diagnosis]:
     """See whether backupd may write there, nobody else may read, and what is free."""
-    there = next(each for each in (path, *path.parents) if each.exists())
+    there = next(each for each in (path, *path.parents) if _trouble(each, os.F_OK) != _MISSING)
     if not os.access(there, os.W_OK | os.X_OK):
         hint = f"Run backupd as the user that owns it, or set {setting}."
         yield bad(subject, f"{there} may not be written to.", hint)
@@ -33,12 +34,13 @@ def look_at_tree(root: Path, include: Sequence[str]) -> Iterable[Diagnosis]:
     subject = "source files"
     for name in include:
         path = root / name
-        if not path.exists():
+        trouble = _trouble(path, os.R_OK)
+        if trouble == _MISSING:
             hint = "Correct BACKUP_SOURCE__ROOT or BACKUP_SOURCE__INCLUDE."
-            yield bad(subject, f"{path} does not exist.", hint)
-        elif not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+            yield bad(subject, f"{path} {trouble}.", hint)
+        elif trouble:
             hint = "Run backupd as root, or under its systemd unit, which may read every file."
-            yield bad(subject, f"{path} may not be read.", hint)
+            yield bad(subject, f"{path} {trouble}.", hint)
         else:
             yield good(subject, f"{path.resolve()} can be read.")
 
@@ -46,13 +48,42 @@ def look_at_tree(root: Path, include: Sequence[str]) -> Iterable[Diagnosis]:
 def look_at_sqlite(name: str, path: Path) -> Iterable[Diagnosis]:
     """See whether a SQLite database is there and may be read."""
     subject = f"database {name}"
-    if not path.is_file():
+    trouble = _trouble(path, os.R_OK)
+    if trouble == _UNREADABLE:
+        yield bad(subject, f"{path} {trouble}.", "Run backupd as a user that may read it.")
+    elif trouble or not path.is_file():
         hint = f"Correct BACKUP_DATABASES__{name.upper()}__URL."
-        yield bad(subject, f"{path} does not exist.", hint)
-    elif not os.access(path, os.R_OK):
-        yield bad(subject, f"{path} may not be read.", "Run backupd as a user that may read it.")
+        yield bad(subject, f"{path} {trouble or 'is no file'}.", hint)
     else:
         yield good(subject, f"{path} can be read.")
+
+
+def _trouble(path: Path, mode: int) -> str:
+    """Say why a file, or a directory with what is in it, may not be used so; "" if it may."""
+    try:
+        is_directory = stat.S_ISDIR(path.stat().st_mode)
+    except PermissionError:
+        return _UNREADABLE
+    except OSError:
+        return _MISSING
+    entering = os.X_OK if is_directory and mode else 0
+    return "" if os.access(path, mode | entering) else _UNREADABLE
+
+
+def look_at_disks(directories: Mapping[str, Path]) -> Iterable[Diagnosis]:
+    """See whether destinations share a file system: there, copies are the same bytes."""
+    names: dict[int, list[str]] = {}
+    for name, path in directories.items():
+        there = next(each for each in (path, *path.parents) if not _trouble(each, os.F_OK))
+        names.setdefault(there.stat().st_dev, []).append(f"'{name}'")
+    for together in names.values():
+        if len(together) > 1:
+            yield doubtful(
+                "disks",
+                f"{' and '.join(together)} are on one file system, so their copies are the same "
+                "bytes under two names; one bad sector damages both.",
+                "Put one of them on another disk.",
+            )
 
 
 def look_at_clock() -> Iterable[Diagnosis]:

@@ -9,6 +9,7 @@ from backupd.lock import SetLock
 from backupd.observers.memory import open_problems
 from backupd.outbox import Outbox
 from backupd.records import CopyRecord, Run, Sighting
+from backupd.state_file import is_there
 from backupd.telling.notices import Open
 
 OPERATIONS = ("backup", "deliver", "clean", "monitor", "verify", "drill")
@@ -35,6 +36,9 @@ class Place:
     """The copy that was confirmed last."""
     seen: Sighting | None = None
     verified_at: datetime | None = None
+    """When a backup there was last read back, or restored, and found good."""
+    damaged_at: datetime | None = None
+    """When one was found damaged, if none was found good since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,7 @@ def look(set_name: str, destinations: Sequence[str], records: Records, now: date
         BackupdError: the history or the outbox cannot be used.
     """
     history = records.history
-    runs = tuple(history.runs(limit=_RUNS)) if history.path.exists() else ()
+    runs = tuple(history.runs(limit=_RUNS)) if is_there(history.path) else ()
     seen = history.sightings() if runs else {}
     return Status(
         set_name=set_name,
@@ -94,12 +98,7 @@ def look(set_name: str, destinations: Sequence[str], records: Records, now: date
             for operation in OPERATIONS
         ),
         destinations=tuple(
-            Place(
-                destination=name,
-                newest=_newest(history, name) if runs else None,
-                seen=seen.get(name),
-                verified_at=_verified_at(history, name) if runs else None,
-            )
+            _place(history, name, seen.get(name)) if runs else Place(destination=name)
             for name in destinations
         ),
         problems=open_problems(records.outbox),
@@ -113,11 +112,15 @@ def look(set_name: str, destinations: Sequence[str], records: Records, now: date
     )
 
 
-def _newest(history: History, destination: str) -> CopyRecord | None:
-    return max(history.copies(destination).values(), key=lambda copy: copy.at, default=None)
-
-
-def _verified_at(history: History, destination: str) -> datetime | None:
-    """Say when a backup there was last read back, or restored, and found good."""
-    found = history.proofs(destination).values()
-    return max((proof.at for proofs in found for proof in proofs if not proof.flaw), default=None)
+def _place(history: History, destination: str, seen: Sighting | None) -> Place:
+    copies = history.copies(destination).values()
+    proofs = [each for found in history.proofs(destination).values() for each in found]
+    good = max((each.at for each in proofs if not each.flaw), default=None)
+    damaged = max((each.at for each in proofs if each.flaw), default=None)
+    return Place(
+        destination=destination,
+        newest=max(copies, key=lambda copy: copy.at, default=None),
+        seen=seen,
+        verified_at=good,
+        damaged_at=None if good and damaged and good > damaged else damaged,
+    )

@@ -44,7 +44,8 @@ class Environment:
                 bindings = list(parse_stream(stream))
                 mode = os.fstat(stream.fileno()).st_mode
         except OSError as error:
-            self.mistakes.append(f"{path} cannot be read: {error.strerror}.")
+            who = " Do this as root: sudo." if isinstance(error, PermissionError) else ""
+            self.mistakes.append(f"{path} cannot be read: {error.strerror}.{who}")
             return
         except UnicodeDecodeError as error:
             self.mistakes.append(f"{path} is not UTF-8 text: {error.reason}.")

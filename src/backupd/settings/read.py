@@ -14,6 +14,7 @@ from backupd.settings.environment import Environment, Found
 from backupd.settings.mistakes import mistakes_of
 from backupd.settings.schema import Settings
 from backupd.settings.variables import AWS_PREFIX, variable
+from backupd.state_file import is_there
 
 DEFAULT_ENV_FILE = Path("/etc/backupd/backupd.env")
 
@@ -29,11 +30,13 @@ class Loaded:
     """The env file that was read; None if there is none."""
 
 
-def load_settings(process: Mapping[str, str], env_file: Path | None = None) -> Loaded:
+def load_settings(
+    process: Mapping[str, str], env_file: Path | None = None, *, default: Path = DEFAULT_ENV_FILE
+) -> Loaded:
     """Read the process environment and the env file, and check it all.
 
-    The file is `env_file`, else `$BACKUPD_ENV_FILE`, else `/etc/backupd/backupd.env`; only the
-    last may be missing. The process environment wins over it. An operation that the daemon started
+    The file is `env_file`, else `$BACKUPD_ENV_FILE`, else `default`; only the last may be
+    missing. The process environment wins over it. An operation that the daemon started
     takes over the values that the daemon read.
 
     Raises:
@@ -45,8 +48,8 @@ def load_settings(process: Mapping[str, str], env_file: Path | None = None) -> L
         return Loaded(settings=settings, values=values, warnings=(), env_file=env_file)
     environment = Environment()
     chosen = env_file or _from_process(process)
-    path = chosen or DEFAULT_ENV_FILE
-    if chosen or path.exists():
+    path = chosen or (default if is_there(default) else None)
+    if path is not None:
         environment.take_file(path, process)
     environment.take_process(process)
     if directory := process.get("CREDENTIALS_DIRECTORY"):
@@ -64,7 +67,7 @@ def load_settings(process: Mapping[str, str], env_file: Path | None = None) -> L
         settings=settings,
         values=values,
         warnings=tuple(environment.warnings),
-        env_file=path if chosen or path.exists() else None,
+        env_file=path,
     )
 
 

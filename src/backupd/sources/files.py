@@ -51,7 +51,7 @@ class FileTree:
     def _starts(self) -> list[str]:
         """Give the included paths, real and sorted, without those that lie inside another."""
         root = os.path.realpath(self.root)
-        if not Path(root).is_dir():
+        if _is_missing(root) or not stat.S_ISDIR(_status(root, follow_symlinks=True).st_mode):
             raise SourceError(
                 f"The directory {self.root} to back up does not exist.",
                 hint="Set BACKUP_SOURCE__ROOT to the application's directory.",
@@ -59,7 +59,7 @@ class FileTree:
         starts = set()
         for included in self.include:
             path = os.path.normpath(Path(root) / included)
-            if not os.path.lexists(path):
+            if _is_missing(path):
                 raise SourceError(
                     f"{included} is to be backed up, but {path} does not exist.",
                     hint="Correct BACKUP_SOURCE__INCLUDE, or create what it names.",
@@ -198,6 +198,17 @@ class _Walk:
             detail=detail,
             harmless=self.tree.ignore_unreadable,
         )
+
+
+def _is_missing(path: str) -> bool:
+    """Tell whether nothing is there, not even a link; what may not be looked at is not missing."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _status(path: str, *, follow_symlinks: bool = False) -> os.stat_result:

@@ -107,6 +107,8 @@ class SqliteDatabase:
     def _look(self) -> os.stat_result:
         try:
             status = self.path.stat()
+        except PermissionError as error:
+            raise self._closed(error.strerror) from error
         except OSError as error:
             raise DumpError(
                 f"The SQLite database '{self.name}' cannot be found at {self.path}: "
@@ -165,14 +167,17 @@ class SqliteDatabase:
                 f"or raise BACKUP_DATABASES__{self.name.upper()}__TIMEOUT.",
             )
         if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}:
-            return DumpError(
-                f"The SQLite database '{self.name}' ({self.path}) cannot be opened: {error}.",
-                hint="Check that backupd may read it, and its -wal and -shm files beside it.",
-            )
+            return self._closed(error)
         return DumpError(
             f"The SQLite database '{self.name}' ({self.path}) cannot be copied whole: {error}.",
             hint=f"It may be damaged: run 'sqlite3 {self.path} \"PRAGMA integrity_check\"'. "
             "Backups taken earlier are untouched.",
+        )
+
+    def _closed(self, reason: object) -> DumpError:
+        return DumpError(
+            f"The SQLite database '{self.name}' ({self.path}) cannot be opened: {reason}.",
+            hint="Check that backupd may read it, and its -wal and -shm files beside it.",
         )
 
 
