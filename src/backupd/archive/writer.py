@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -47,8 +47,38 @@ def build_archive(
             a password is set.
         DumpError: a dump failed, as the dump itself raised it.
     """
-    level, zone = making.compression.value, ZoneInfo(header.timezone)
-    encoder = Encoder(level=level, zone=zone, password=password or "")
+    with _failures_explained(target):
+        with _engine(target, header, password or "", making, on_progress) as engine:
+            build, workers = engine.build, engine.workers
+            workers.run(build.steps(items))
+            workers.run(build.steps_again())
+            workers.run(build.own_steps())
+            build.ledger.write_directory(build.output)
+            engine.output.settle()  # while the previous archive, whose blocks it may share, is open
+        if password:
+            hidden = build.layout.names_hidden
+            refuse_plain_members(target, allowed=RESTORE_PATH if hidden else "")
+    return _outcome(target, engine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Engine:
+    """All that is at work while an archive is built."""
+
+    output: FileOutput
+    build: Build
+    workers: Workers
+    full_because: str
+    """Why nothing is carried over, or ""."""
+
+
+@contextmanager
+def _engine(
+    target: Path, header: ArchiveHeader, password: str, making: Making, on_progress: Progress
+) -> Iterator[_Engine]:
+    """Start everything; at the end the archive is durable."""
+    level = making.compression.value
+    encoder = Encoder(level=level, zone=ZoneInfo(header.timezone), password=password)
     layout = Layout(
         compression=level,
         encrypted=bool(password),
@@ -56,37 +86,24 @@ def build_archive(
         timezone=header.timezone,
     )
     oldest_full = header.created_at - making.full_every
-    with _failures_explained(target):
-        with (
-            _created(target) as output,
-            _contents(output, header, encoder, making, layout) as (contents, inner_encoder),
-            Ledger(target.parent) as ledger,
-            carrier(making.previous, encoder.password, target.parent, layout, oldest_full) as (
-                found,
-                full_because,
-            ),
-            Workers(
-                making.workers or default_workers(), ("build", *inner_encoder.values())
-            ) as workers,
-        ):
-            build = Build(
-                header=header,
-                encoder=inner_encoder,
-                new_salt=making.new_salt,
-                output=contents,
-                ledger=ledger,
-                on_progress=on_progress,
-                layout=layout,
-                carrier=found,
-            )
-            workers.run(build.steps(items))
-            workers.run(build.steps_again())
-            workers.run(build.own_steps())
-            ledger.write_directory(contents)
-            output.settle()  # while the previous archive, whose blocks it may share, is open
-        if password:
-            refuse_plain_members(target, allowed=RESTORE_PATH if layout.names_hidden else "")
-    return _outcome(target, output, build, full_because)
+    with (
+        _created(target) as output,
+        _contents(output, header, encoder, making, layout) as (contents, inner_encoder),
+        Ledger(target.parent) as ledger,
+        carrier(making.previous, password, target.parent, layout, oldest_full) as found,
+        Workers(making.workers or default_workers(), ("build", *inner_encoder.values())) as workers,
+    ):
+        build = Build(
+            header=header,
+            encoder=inner_encoder,
+            new_salt=making.new_salt,
+            output=contents,
+            ledger=ledger,
+            on_progress=on_progress,
+            layout=layout,
+            carrier=found[0],
+        )
+        yield _Engine(output=output, build=build, workers=workers, full_because=found[1])
 
 
 @contextmanager
@@ -100,12 +117,13 @@ def _failures_explained(target: Path) -> Iterator[None]:
         ) from error
 
 
-def _outcome(target: Path, output: FileOutput, build: Build, full_because: str) -> Archive:
+def _outcome(target: Path, engine: _Engine) -> Archive:
+    build = engine.build
     return Archive(
         name=build.header.archive,
         path=target,
-        size=output.position,
-        sha256=output.sha256(),
+        size=engine.output.position,
+        sha256=engine.output.sha256(),
         created_at=build.header.created_at,
         scope=build.header.scope,
         encrypted=build.layout.encrypted,
@@ -115,7 +133,7 @@ def _outcome(target: Path, output: FileOutput, build: Build, full_because: str) 
         omissions=tuple(build.omissions),
         changed_while_read=tuple(build.changed),
         carried=build.carried,
-        full_because=full_because,
+        full_because=engine.full_because,
     )
 
 
