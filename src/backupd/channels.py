@@ -60,16 +60,21 @@ class Channels:
 
         channels, notify = list(self.notifiers()), self._settings.notify
         chosen = {topic: getattr(notify, topic, ()) for topic in Topic}
+        topics = {
+            topic: [each for each in channels if each.partition(":")[0] in names]
+            for topic, names in chosen.items()
+        }
         return Telling(
             outbox=self.outbox(),
             history=history,
-            policy=Policy(every=notify.when == "every", repeat=timedelta(days=notify.repeat_days)),
+            policy=Policy(
+                every=notify.when == "every",
+                repeat=timedelta(days=notify.repeat_days),
+                heard=frozenset(topic for topic, listening in topics.items() if listening),
+            ),
             voice=self.voice(),
             routes=Routes(
-                topics={
-                    topic: [each for each in channels if each.partition(":")[0] in names]
-                    for topic, names in chosen.items()
-                },
+                topics=topics,
                 pings=[each for each in channels if each == "ping"],
             ),
             wake=wake,

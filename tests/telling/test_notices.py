@@ -35,6 +35,12 @@ def _told(events: Iterable[OperationEnded | OperationFailed], policy: Policy) ->
             yield from decision.notices
 
 
+def account_of_ended(event: OperationEnded) -> Account:
+    account = account_of(event)
+    assert account is not None
+    return account
+
+
 def topics(notices: Sequence[Notice]) -> list[Topic]:
     return [notice.topic for notice in notices]
 
@@ -71,6 +77,26 @@ def test_a_problem_that_stays_is_told_again_after_the_days_that_are_set() -> Non
 def test_a_problem_is_never_told_again_if_that_is_set() -> None:
     notices = told(nights(40, bad=range(1, 40)), Policy(repeat=timedelta(0)))
     assert topics(notices) == [Topic.BACKUP_SUCCEEDED, Topic.BACKUP_PARTIAL]
+
+
+def test_what_began_when_nobody_listened_is_told_as_soon_as_somebody_does() -> None:
+    """Of the nights before, nobody is told that they were good, or that what was bad is over."""
+    deaf = Policy(heard=frozenset())
+    bad_nights, memory = nights(3, bad=[1, 2]), Memory()
+    for event in bad_nights:
+        decision = decide(account_of_ended(event), memory, deaf)
+        memory = decision.memory
+        assert decision.notices == ()
+    listening = decide(account_of_ended(nights(4, bad=[3])[3]), memory, NIGHTLY)
+    assert topics(listening.notices) == [Topic.BACKUP_PARTIAL]
+    assert listening.notices[0].since < MOMENT + 2 * DAY
+    good_again = decide(account_of_ended(nights(4)[3]), memory, NIGHTLY)
+    assert topics(good_again.notices) == [Topic.BACKUP_SUCCEEDED]
+
+
+def test_the_digest_comes_though_single_successes_are_not_heard() -> None:
+    policy = Policy(heard=frozenset(Topic) - {Topic.BACKUP_SUCCEEDED})
+    assert Topic.DIGEST in topics(told(nights(9), policy))
 
 
 def test_every_operation_is_told_if_that_is_set() -> None:

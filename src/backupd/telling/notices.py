@@ -81,6 +81,8 @@ class Policy:
     """Tell how every single operation came out, as laravel-backup does."""
     repeat: timedelta = timedelta(days=7)
     """A problem that stays is told again after so long; zero: never."""
+    heard: frozenset[Topic] = frozenset(Topic)
+    """What somebody hears of. The rest stays untold until somebody does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Open:
     since: datetime
     seen_at: datetime
     told_at: datetime | None = None
-    """None while it only follows from another."""
+    """None while it only follows from another, or nobody hears of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,9 +152,11 @@ def decide(account: Account, memory: Memory, policy: Policy) -> Decision:
         for key, each in memory.problems.items()
         if key not in gone and account.at - each.seen_at < _FORGET
     }
-    told = _to_tell(found, kept, account.at, policy)
+    topic = _bad_topic(account)
+    told = _to_tell(found, kept, account.at, policy) if topic in policy.heard else []
     kept |= {each.problem.key: each for each in [*found, *told]}
-    notices = [*_bad_news(account, told), *_recovery(account, ended)]
+    bad_news = [Notice(topic=topic, account=account, problems=tuple(told))] if told else []
+    notices = [*bad_news, *_recovery(account, ended)]
     news, digest_at = _good_news(account, memory, policy, silent=bool(notices))
     new = {each.problem.key for each in told}
     standing = tuple(
@@ -207,13 +211,10 @@ def _follows(problem: Problem, told: Sequence[Open]) -> bool:
     return False
 
 
-def _bad_news(account: Account, told: Sequence[Open]) -> list[Notice]:
-    if not told:
-        return []
+def _bad_topic(account: Account) -> Topic:
     topic = _FAILURE[account.operation]
-    if topic is Topic.BACKUP_FAILED and account.outcome is Outcome.PARTIAL:
-        topic = Topic.BACKUP_PARTIAL
-    return [Notice(topic=topic, account=account, problems=tuple(told))]
+    partial = topic is Topic.BACKUP_FAILED and account.outcome is Outcome.PARTIAL
+    return Topic.BACKUP_PARTIAL if partial else topic
 
 
 def _recovery(account: Account, ended: Sequence[Open]) -> list[Notice]:
@@ -234,7 +235,8 @@ def _good_news(
     if account.operation != "backup":
         return [], last
     if last is None:
-        return ([] if silent else [success]), account.at
+        heard = {success.topic, Topic.DIGEST} & policy.heard
+        return ([] if silent or not heard else [success]), account.at if heard else None
     if account.at - last >= _WEEK - _SLACK:
         return [replace(success, topic=Topic.DIGEST)], account.at
     return [], last
