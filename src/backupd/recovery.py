@@ -84,7 +84,11 @@ def application_of(app: App) -> Application:
     return Application(
         root=app.root,
         outside=tuple(outside),
-        databases={name: SqliteInPlace(path=path) for name, path in paths.items() if path},
+        databases={
+            name: SqliteInPlace(path=path, root=app.root, was_at=Path(os.path.realpath(path)))
+            for name, path in paths.items()
+            if path
+        },
         live=tuple(file for path in paths.values() if path for file in live_files(path)),
         before=app.settings.restore.before,
         after=app.settings.restore.after,

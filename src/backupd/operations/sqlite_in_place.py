@@ -1,5 +1,6 @@
 """A SQLite database put back into place through SQLite itself, and taken back if need be."""
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
@@ -26,8 +27,30 @@ class SqliteInPlace:
     """
 
     path: Path
+    root: Path | None = None
+    """The application's; a link that was restored may lead to anywhere in it."""
+    was_at: Path | None = None
+    """Where the database really was before anything was restored."""
     lock_timeout: float = 30.0
     """Seconds to wait for somebody who holds the database locked."""
+
+    @property
+    def file(self) -> Path:
+        """Where it really is: behind a link, but one out of an archive leads to no new place.
+
+        Raises:
+            BackupdError: it does.
+        """
+        real = Path(os.path.realpath(self.path))
+        inside = self.root is not None and real.is_relative_to(os.path.realpath(self.root))
+        if inside or real in {self.was_at, self.path}:
+            return real
+        raise BackupdError(
+            f"The database {self.path} cannot be replaced: a link in the backup leads to {real}, "
+            f"outside {self.root}.",
+            hint=f"If that is where it belongs, make the link first (ln -s {real} {self.path}), "
+            "then restore again.",
+        )
 
     def put(self, restored: Path, saved: Path) -> None:
         """Save the live content under `saved`, a directory; then replace it by `restored`.
@@ -35,13 +58,14 @@ class SqliteInPlace:
         Raises:
             BackupdError: it is locked, or came out damaged; `undo` brings the old content back.
         """
+        file = self.file
         try:
             saved.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._save(saved):
                 self._replace_content(restored, saved)
             else:
                 self._move_in(restored)
-            with closing(_connect(self.path, "ro", self.lock_timeout)) as database:
+            with closing(_connect(file, "ro", self.lock_timeout)) as database:
                 findings = list(integrity_findings(database))
         except (sqlite3.Error, OSError) as error:
             raise self._failed(str(error)) from error
@@ -50,13 +74,13 @@ class SqliteInPlace:
 
     def _save(self, saved: Path) -> bool:
         """Keep the old content; return whether the live database can be written through SQLite."""
-        if not self.path.exists():
+        if not self.file.exists():
             (saved / "absent").touch()
             return False
         partial = saved / "content.partial"
         partial.unlink(missing_ok=True)
         try:
-            _copy(self.path, partial, self.lock_timeout)
+            _copy(self.file, partial, self.lock_timeout)
             partial.rename(saved / "content.sqlite")
         except sqlite3.OperationalError:
             raise  # it is locked, and somebody is using it
@@ -70,19 +94,20 @@ class SqliteInPlace:
 
     def _replace_content(self, restored: Path, saved: Path) -> None:
         try:
-            _copy(restored, self.path, self.lock_timeout)
+            _copy(restored, self.file, self.lock_timeout)
         except sqlite3.Error:
             (saved / "content.sqlite").unlink()  # nothing was replaced, so nothing is put back
             raise
 
     def _move_in(self, restored: Path) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f".{self.path.name}.partial")
+        file = self.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(f".{file.name}.partial")
         shutil.copy2(restored, partial)
         status = restored.stat()
         with suppress(PermissionError):  # only root may
             shutil.chown(partial, status.st_uid, status.st_gid)
-        partial.replace(self.path)
+        partial.replace(file)
 
     def undo(self, saved: Path) -> None:
         """Bring the old content back, as far as `put` came; `saved` is used up by that.
@@ -93,10 +118,10 @@ class SqliteInPlace:
         content, files = saved / "content.sqlite", saved / "files"
         try:
             if content.exists():
-                _copy(content, self.path, self.lock_timeout)
+                _copy(content, self.file, self.lock_timeout)
             elif files.exists():
                 for file in files.iterdir():
-                    shutil.move(file, self.path.with_name(file.name))
+                    shutil.move(file, self.file.with_name(file.name))
             elif (saved / "absent").exists():
                 for file in self._files():
                     file.unlink(missing_ok=True)
@@ -108,7 +133,8 @@ class SqliteInPlace:
             ) from error
 
     def _files(self) -> list[Path]:
-        return [self.path.with_name(self.path.name + ending) for ending in _BESIDE]
+        file = self.file
+        return [file.with_name(file.name + ending) for ending in _BESIDE]
 
     def _failed(self, what: str) -> BackupdError:
         return BackupdError(

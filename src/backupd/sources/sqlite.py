@@ -75,7 +75,7 @@ class SqliteDatabase:
         """
         latest = int(self.when.timestamp()) * 1_000_000_000 - _RACY_NS
         # SQLite keeps the others beside the file itself, wherever links to it stand.
-        path, wal, _, journal = live_files(Path(os.path.realpath(self.path)))
+        path, wal, _, journal = _family(Path(os.path.realpath(self.path)))
         try:
             file = path.stat()
             log = wal.stat() if wal.exists() else None
@@ -202,5 +202,10 @@ def _rows(database: sqlite3.Connection, table: str) -> int:
 
 
 def live_files(path: Path) -> tuple[Path, ...]:
-    """Name the files of a live database, which its dump stands for."""
+    """Name the files of a live database, which its dump stands for: beside a link, and behind it."""
+    real = Path(os.path.realpath(path))
+    return tuple(dict.fromkeys([*_family(path), *_family(real)]))
+
+
+def _family(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(path.name + ending) for ending in ("", "-wal", "-shm", "-journal"))
