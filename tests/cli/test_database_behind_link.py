@@ -1,6 +1,5 @@
 """A SQLite database behind a symbolic link, as deployment programs leave it: `shared/` holds it."""
 
-import os
 import shutil
 import sqlite3
 import zipfile
@@ -63,7 +62,7 @@ def test_after_a_loss_the_link_is_a_link_and_the_database_is_behind_it(
     shutil.rmtree(program.root)
     program.root.mkdir()
     assert program("restore", "--in-place").code == 0
-    assert os.readlink(link) == TARGET
+    assert link.readlink() == Path(TARGET)
     assert rows(program.root / "shared" / "main.sqlite") == 2
 
 
@@ -74,7 +73,7 @@ def test_a_live_database_behind_a_link_gets_its_old_rows_back(
     writer.execute("DELETE FROM orders")
     assert program("restore", "--in-place").code == 0
     assert writer.execute("SELECT count(*) FROM orders").fetchall() == [(2,)]
-    assert os.readlink(link) == TARGET
+    assert link.readlink() == Path(TARGET)
 
 
 def test_a_link_out_of_an_archive_leads_to_no_database_of_somebody_else(

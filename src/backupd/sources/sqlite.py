@@ -202,7 +202,7 @@ def _rows(database: sqlite3.Connection, table: str) -> int:
 
 
 def live_files(path: Path) -> tuple[Path, ...]:
-    """Name the files of a live database, which its dump stands for: beside a link, and behind it."""
+    """Name the files of a live database, which its dump stands for, beside a link and behind it."""
     real = Path(os.path.realpath(path))
     return tuple(dict.fromkeys([*_family(path), *_family(real)]))
 
