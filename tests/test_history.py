@@ -46,6 +46,13 @@ def test_runs_come_back_as_they_were_the_newest_first(history: History) -> None:
     assert history.runs(limit=1) == [runs[2]]
 
 
+def test_a_run_of_a_time_when_the_clock_was_ahead_does_not_stay_the_last(history: History) -> None:
+    for run in (a_run(700), a_run(1, Outcome.FAILED), a_run(0)):
+        history.record_run(run)
+    assert [run.run_id for run in history.runs()] == ["run 0", "run 1", "run 700"]
+    assert history.last_success("backup") == a_run(0)
+
+
 def test_of_each_operation_the_last_5000_runs_are_kept(history: History) -> None:
     history.record_run(a_run(-1, operation="drill"))
     history.record_run(a_run(0))
@@ -96,12 +103,11 @@ def test_the_history_is_private(history: History) -> None:
     assert history.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_damaged_history_is_an_error_that_says_what_to_do(history: History) -> None:
-    history.path.parent.mkdir()
-    history.path.write_bytes(b"this is no database at all" * 100)
+def test_a_history_that_cannot_be_used_is_an_error_that_says_what_to_do(history: History) -> None:
+    history.path.mkdir(parents=True)
     with pytest.raises(BackupdError, match="cannot be used") as raised:
         history.runs()
-    assert "Move it away" in raised.value.hint
+    assert "as the user that owns its state directory" in raised.value.hint
 
 
 def test_the_last_verify_and_drill_of_each_backup_are_kept_newest_first(history: History) -> None:

@@ -1,9 +1,11 @@
 """One operation at a time."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,6 +57,23 @@ def test_the_lock_of_a_killed_process_is_free(path: Path) -> None:
         other.wait()
     with SetLock(path).hold("clean", AT):
         assert SetLock(path).holder()["pid"] == os.getpid()
+
+
+def test_whoever_only_looks_is_not_taken_for_an_operation(path: Path) -> None:
+    with SetLock(path).hold("clean", AT):
+        pass
+    with path.open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.2, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with SetLock(path).hold("clean", AT):
+            pass
+
+
+def test_on_a_full_disk_the_lock_is_held_and_names_nobody(path: Path) -> None:
+    path.parent.mkdir()
+    path.symlink_to("/dev/full")
+    with SetLock(path).hold("clean", AT):
+        assert SetLock(path).holder() == {}
 
 
 def test_a_released_lock_names_nobody(path: Path) -> None:

@@ -131,8 +131,7 @@ def test_pauses_grow_from_half_a_minute_to_an_hour() -> None:
     assert waits[-1] == LONGEST_WAIT
 
 
-def test_a_file_that_is_no_outbox_is_said_to_be_none(outbox: Outbox) -> None:
-    outbox.path.parent.mkdir()
-    outbox.path.write_text("this is no database at all, " * 100)
+def test_an_outbox_that_cannot_be_used_is_said_so(outbox: Outbox) -> None:
+    outbox.path.mkdir(parents=True)
     with pytest.raises(BackupdError, match="cannot be used"):
         put(outbox, "a")

@@ -70,7 +70,7 @@ class History:
     def runs(self, operation: str | None = None, *, limit: int = 100) -> list[Run]:
         """Give the last runs, the newest first."""
         where = "" if operation is None else "WHERE operation = ?"
-        query = f"SELECT * FROM runs {where} ORDER BY started_at DESC, rowid DESC LIMIT ?"  # noqa: S608
+        query = f"SELECT * FROM runs {where} ORDER BY rowid DESC LIMIT ?"  # noqa: S608
         with self.opened() as database:
             rows = database.execute(query, (*([operation] if operation else []), limit)).fetchall()
         return [_run(row) for row in rows]
@@ -83,10 +83,7 @@ class History:
 
     def last_success(self, operation: str) -> Run | None:
         """Give the newest run of the operation that succeeded in full."""
-        query = (
-            "SELECT * FROM runs WHERE operation = ? AND outcome = ? "
-            "ORDER BY started_at DESC, rowid DESC LIMIT 1"
-        )
+        query = "SELECT * FROM runs WHERE operation = ? AND outcome = ? ORDER BY rowid DESC LIMIT 1"
         with self.opened() as database:
             row = database.execute(query, (operation, Outcome.SUCCEEDED)).fetchone()
         return _run(row) if row else None

@@ -3,12 +3,16 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from backupd.errors import BackupdError, LockedError
+
+_MOMENT, _LOOKS = 0.05, 20
+"""Seconds between looks at a lock that nobody's name is on, and how many there are."""
 
 
 class SetLock:
@@ -36,10 +40,7 @@ class SetLock:
                 hint="Run backupd as the user that owns its state directory.",
             ) from error
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise _locked(_holder(descriptor)) from error
+            _take(descriptor)
             holder = {
                 "operation": operation,
                 "pid": os.getpid(),
@@ -69,9 +70,26 @@ class SetLock:
             os.close(descriptor)
 
 
+def _take(descriptor: int) -> None:
+    """Lock it, or say who has; whoever only looks whether it is locked holds it for a moment."""
+    looks = _LOOKS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder, looks = _holder(descriptor), looks - 1
+            if holder or not looks:
+                raise _locked(holder) from error
+            time.sleep(_MOMENT)
+        else:
+            return
+
+
 def _write(descriptor: int, text: str) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, text.encode(), 0)
+    """Say who holds the lock; on a full disk nobody is named, and the lock is held all the same."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
 
 
 def _holder(descriptor: int) -> dict[str, str | int]:

@@ -93,8 +93,8 @@ def test_rows_are_bounded_however_often_it_runs(diary: Diary) -> None:
         assert database.execute("SELECT count(*) FROM tries").fetchone() == (100,)
 
 
-def test_a_damaged_diary_is_said_so(tmp_path: Path) -> None:
+def test_a_diary_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
     path = tmp_path / "diary.sqlite"
-    path.write_bytes(b"no database at all, whatever it is called" * 100)
+    path.mkdir()
     with pytest.raises(BackupdError, match=r"diary\.sqlite cannot be used"):
         Diary(path).past("backup", NOW)

@@ -1,5 +1,7 @@
 import select
 import signal
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -286,3 +288,23 @@ def test_a_run_that_was_killed_after_its_work_was_done_is_not_repeated(bench: Be
     until_idle(scheduler)
     assert bench.started == ["run"]
     assert bench.heard.of(OperationFailed) == []
+
+
+def test_while_the_diary_cannot_be_written_nothing_starts_and_the_daemon_goes_on(
+    bench: Bench,
+) -> None:
+    """As on a full disk; when there is room again, what was due is caught up."""
+    scheduler = bench.scheduler()
+    with closing(sqlite3.connect(scheduler.diary.path)) as diary:
+        diary.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON tries "
+            "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+        pass_time(bench, scheduler, 30)
+        assert bench.started == []
+        failed = bench.heard.of(OperationFailed)
+        assert {each.operation for each in failed} == {"backup"}
+        assert "the disk is full" in str(failed[0].error)
+        diary.execute("DROP TRIGGER full")
+    pass_time(bench, scheduler, 6)
+    assert bench.started == ["run"]

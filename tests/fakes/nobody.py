@@ -3,9 +3,11 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,20 +33,28 @@ def belongs_to_nobody(path: Path) -> None:
 
 def as_nobody(program: Program, *arguments: str) -> Done:
     """Run it to its end, without root's rights."""
-    command = []
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("setpriv (util-linux) is not installed, and root reads everything")
-        command = ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
     return program.finish(
         subprocess.Popen(
-            [*command, *program.command(*arguments)],
+            [*_without_rights(), *program.command(*arguments)],
             env=program.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
     )
+
+
+@cache
+def _without_rights() -> tuple[str, ...]:
+    """Give what comes before a command."""
+    if os.geteuid() != 0:
+        return ()
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv (util-linux) is not installed, and root reads everything")
+    command = ("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups")
+    if subprocess.run([*command, sys.executable, "-c", ""], check=False).returncode:
+        pytest.skip(f"{sys.executable} lies where only root may look")
+    return command
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from backupd.wiring import App
 
 _log = structlog.get_logger("backupd")
 
-_ASLEEP = timedelta(minutes=5)
+_ASLEEP = _TRIED_AGAIN = timedelta(minutes=5)
 _LOCKED, _INTERRUPTED = 75, 130
 _LOOKED_BACK = 20
 
@@ -110,9 +110,16 @@ class Scheduler:
             self._awake_since = min(self._awake_since, now)
             self._nothing_before = None
         self._last_look = now
-        self.collect()
-        if self.running is None and (self._nothing_before is None or now >= self._nothing_before):
-            self._start_next(now)
+        try:
+            self.collect()
+            if self.running is None and not self._waits(now):
+                self._start_next(now)
+        except BackupdError as error:  # a disk that is full, say, will not be so for ever
+            _log.error(f"nothing can be started: {error}", hint=error.hint)
+            self._nothing_before = now + _TRIED_AGAIN
+
+    def _waits(self, now: datetime) -> bool:
+        return self._nothing_before is not None and now < self._nothing_before
 
     def collect(self) -> None:
         """Take what the running operation has written, and its end if it has ended."""
@@ -191,7 +198,11 @@ class Scheduler:
 
     def _start(self, wanted: Wanted, now: datetime) -> None:
         self._delivering = self._left_in_spool()
-        self.diary.started(wanted.operation, wanted.due, now)
+        try:
+            self.diary.started(wanted.operation, wanted.due, now)
+        except BackupdError as error:
+            self._failed(wanted.operation, now, now, f"It was not started: {error}")
+            raise
         _log_start(wanted, now, len(self._delivering))
         try:
             self.running = start(wanted, now, self.app.loaded.values, self._process, self._program)

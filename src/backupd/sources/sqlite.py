@@ -23,6 +23,9 @@ _CHUNK = 1 << 20
 _RACY_NS = 5 * 1_000_000_000
 _CHANGE_COUNTER = slice(24, 28)
 """In the file's header (https://www.sqlite.org/fileformat.html#file_change_counter)."""
+_FORMAT_VERSIONS = slice(18, 20)
+"""The same, #file_format_version_numbers: both are 2 in WAL mode."""
+_NO_SHARED_MEMORY = {sqlite3.SQLITE_READONLY_DIRECTORY, sqlite3.SQLITE_CANTOPEN}
 _WAL_HEADER = 32
 """Bytes; with salts that change whenever the log begins anew."""
 
@@ -121,17 +124,18 @@ class SqliteDatabase:
         return status
 
     def _copy(self, copy: Path) -> None:
+        path = Path(os.path.realpath(self.path))
         try:
-            self._copy_from(_uri(self.path, "mode=ro"), copy)
-        except sqlite3.OperationalError:
+            self._copy_from(_uri(path, "mode=ro"), copy)
+        except sqlite3.OperationalError as error:
             # A database in WAL mode whose folder backupd may not write to, and which nobody has
-            # open: there is no shared memory to join, and nobody to be consistent with.
-            wal = self.path.with_name(self.path.name + "-wal")
-            if wal.exists() or os.access(self.path.parent, os.W_OK):
+            # open: there is no shared memory to join, and nobody to be consistent with. Where a
+            # log or a journal stands beside it, the file alone is not the database.
+            if error.sqlite_errorcode not in _NO_SHARED_MEMORY or not _is_alone(path):
                 raise
-            before = _size_and_time(self.path)
-            self._copy_from(_uri(self.path, "mode=ro&immutable=1"), copy)
-            if wal.exists() or _size_and_time(self.path) != before:
+            before = _size_and_time(path)
+            self._copy_from(_uri(path, "mode=ro&immutable=1"), copy)
+            if not _is_alone(path) or _size_and_time(path) != before:
                 raise sqlite3.OperationalError("it was opened for writing meanwhile") from None
 
     def _copy_from(self, uri: str, copy: Path) -> None:
@@ -179,6 +183,13 @@ class SqliteDatabase:
             f"The SQLite database '{self.name}' ({self.path}) cannot be opened: {reason}.",
             hint="Check that backupd may read it, and its -wal and -shm files beside it.",
         )
+
+
+def _is_alone(path: Path) -> bool:
+    """Tell whether it is a database in WAL mode, without a log, and without a journal."""
+    _, wal, _, journal = _family(path)
+    in_wal_mode = _start(path, _FORMAT_VERSIONS.stop)[_FORMAT_VERSIONS] == b"\2\2"
+    return in_wal_mode and not wal.exists() and not journal.exists()
 
 
 def _start(path: Path, length: int) -> bytes:
