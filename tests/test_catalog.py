@@ -85,6 +85,22 @@ def test_what_the_history_knows_is_told(memory: MemoryDestination) -> None:
     assert backup.encrypted is True
 
 
+def test_members_are_carried_from_the_newest_full_backup_that_may_be_good(
+    memory: MemoryDestination,
+) -> None:
+    days = {day: f"shop-2025-11-0{day}-01-00-00.zip" for day in range(1, 8)}
+    memory.objects |= dict.fromkeys(days.values(), whole_zip())
+    memory.objects[scope_key(days[6], Scope.ONLY_DB)] = b""
+    known = {days[5]: Known(condition=Condition.DAMAGED)}
+    catalog = Catalog(
+        destination=memory, set_name="shop", zone=ZoneInfo("UTC"), known=lambda: known
+    )
+    backup = catalog.to_carry_from(datetime(2025, 11, 6, 12, tzinfo=UTC))
+    assert backup is not None
+    assert backup.key == days[4]
+    assert catalog.to_carry_from(datetime(2025, 10, 1, tzinfo=UTC)) is None
+
+
 def test_an_object_lock_is_counted_from_when_the_object_was_stored(
     memory: MemoryDestination,
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
-from backupd.model import Backup, Condition, StoredObject
+from backupd.model import Backup, Condition, Scope, StoredObject
 from backupd.naming import archive_number, archive_of, archive_time, pin_key, scope_among
 from backupd.ports import Destination
 
@@ -60,6 +60,20 @@ class Catalog:
             DestinationError: the destination cannot be listed.
         """
         return list(self.holding().backups)
+
+    def to_carry_from(self, now: datetime) -> Backup | None:
+        """Find the newest full backup that may be good; one of a later time tells no changes.
+
+        Raises:
+            DestinationError: the destination cannot be listed.
+        """
+        usable = (
+            backup
+            for backup in self.backups()
+            if backup.scope is Scope.FULL and backup.condition is not Condition.DAMAGED
+            if backup.created_at <= now
+        )
+        return next(usable, None)
 
     def holding(self) -> Holding:
         """List everything that is the set's, and count what is not (see `backups`)."""

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from backupd.errors import DestinationError, UnknownNameError
 from backupd.history import History
 from backupd.lock import SetLock
 from backupd.logs import Redactor
-from backupd.model import Backup, Compression, Scope
+from backupd.model import Backup, Compression
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
 from backupd.operations.request import BackupRequest
@@ -184,10 +183,10 @@ class App:
         found, local = [], self._local_places()
         for each in self.deliveries(tuple(local)) if local else ():
             with suppress(DestinationError):
-                backups = self.catalog(each.at_once, self.set_name).backups()
+                catalog = self.catalog(each.at_once, self.set_name)
                 folder = local[each.destination.name].path
-                full = (backup for backup in backups if backup.scope is Scope.FULL)
-                found += [(backup.created_at, folder / backup.key) for backup in islice(full, 1)]
+                if backup := catalog.to_carry_from(self.clock.now()):
+                    found.append((backup.created_at, folder / backup.key))
         kept = self.spool / PREVIOUS
         newest = max(found, default=(None, kept if kept.exists() else None))
         return newest[1]

@@ -205,10 +205,20 @@ def test_everything_is_read_again_after_so_many_days(tree: Path) -> None:
     assert carried == [True, True, False, True, True]
 
 
-def _flipped(path: Path) -> Iterator[int]:
+def test_an_archive_of_a_later_time_is_not_used(tree: Path) -> None:
+    """The clock was ahead once: its times tell nothing of changes, nor of the last full reading."""
+    ahead = build(tree, "ahead.zip", FIRST + 3650 * DAY)
+    second = build(tree, "2.zip", FIRST, ahead)
+    assert (second.carried, second.full_because) == (
+        0,
+        "the earlier archive was made when the clock was ahead",
+    )
+
+
+def _flipped(path: Path, places: Sequence[int] = ()) -> Iterator[int]:
     """Flip one bit at a time, at places all over a file."""
     whole = path.read_bytes()
-    for place in (*range(0, len(whole), len(whole) // 12), len(whole) - 1):
+    for place in places or (*range(0, len(whole), len(whole) // 12), len(whole) - 1):
         damaged = bytearray(whole)
         damaged[place] ^= 0x10
         path.write_bytes(damaged)
@@ -231,6 +241,38 @@ def test_a_flipped_bit_in_the_earlier_archive_never_reaches_the_next(
         second = build(tree, target, FIRST + DAY, first, password=password, hide_names=hidden)
         assert contents(second, password) == expected
         second.path.unlink()
+
+
+def test_a_flipped_bit_in_the_earlier_directory_never_reaches_the_next(tree: Path) -> None:
+    """A name, a checksum or a mode there is no part of what a member's own bytes are checked by."""
+    for path in [*tree.glob("src/[1-9]/*"), *tree.glob("docs/*")]:
+        path.unlink()
+    first = build(tree, "1.zip", FIRST)
+    expected = contents(first)
+    with zipfile.ZipFile(first.path) as opened:
+        start = opened.start_dir
+    size = first.path.stat().st_size
+    places = range(start, size, (size - start) // 24)
+    for place in _flipped(first.path, places):
+        second = build(tree, f"next-{place}.zip", FIRST + DAY, first)
+        assert contents(second) == expected
+        second.path.unlink()
+
+
+def test_a_damaged_link_to_a_large_file_is_read_again(tree: Path) -> None:
+    (tree / "large").write_bytes(bytes(3_000_000))
+    (tree / "link-to-large").symlink_to("large")
+    first = build(tree, "1.zip", FIRST)
+    with zipfile.ZipFile(first.path) as opened:
+        info = opened.getinfo("link-to-large")
+    whole = bytearray(first.path.read_bytes())
+    place = whole.index(b"link-to-large", info.header_offset)
+    place = whole.index(b"large", place + len("link-to-large"))
+    whole[place] ^= 1
+    first.path.write_bytes(whole)
+    second = build(tree, "2.zip", FIRST + DAY, first)
+    assert second.omissions == ()
+    assert contents(second)["link-to-large"][1] == b"large"
 
 
 def test_an_earlier_archive_that_is_cut_short_or_none_is_not_used(tree: Path) -> None:

@@ -256,6 +256,7 @@ class Build:
 
     def own_steps(self) -> Iterator[Step]:
         """Write what backupd adds, which the manifest does not name."""
+        directory_crc32 = self.ledger.directory_crc32
         yield from self.ledger.line_steps(rest=True)
         path = next(path for path in RESTORE_PATHS if path not in self._paths)
         text = restore_text(self.header, self._dumps, encrypted=self.layout.encrypted, path=path)
@@ -266,6 +267,7 @@ class Build:
         start, end = manifest_frame(
             self.header,
             encrypted=self.layout.encrypted,
+            directory_crc32=directory_crc32,
             databases=self.databases,
             omissions=self.omissions,
             compression=self.layout.compression,
@@ -287,7 +289,7 @@ class Build:
 
 def _looked_at_again(member: Member) -> Member:
     """Note the size that a file has by now; if it is gone, reading it will tell."""
-    if member.stream is not None:
+    if member.kind is not MemberKind.FILE:
         return member
     try:
         return member._replace(size=Path(member.origin).stat().st_size)

@@ -25,7 +25,7 @@ from typing import NamedTuple
 from backupd.archive.deflate import Buffer, crc32
 from backupd.archive.encoding import owner
 from backupd.archive.lines import line_start, quoted
-from backupd.archive.manifest import database_facts
+from backupd.archive.manifest import FORMAT, database_facts
 from backupd.archive.previous import Previous
 from backupd.errors import ArchiveError, WrongPasswordError
 from backupd.model import DatabaseFacts, Member, MemberKind
@@ -95,9 +95,21 @@ class Layout:
     timezone: str
 
 
-def refusal(previous: Previous, layout: Layout, oldest_full: datetime) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """What an earlier archive's times are measured by."""
+
+    now: datetime
+    """An archive of a later time was made when the clock was ahead: it tells of no changes."""
+    oldest_full: datetime
+    """When everything must have been read since."""
+
+
+def refusal(previous: Previous, layout: Layout, moments: Moments) -> str:
     """Say why nothing can be taken over; "" if something can."""
     head = previous.head
+    if head["format"] != FORMAT:
+        return "another version of backupd made the earlier archive"
     before = Layout(
         compression=head.get("compression", ""),
         encrypted=head["encrypted"],
@@ -107,7 +119,9 @@ def refusal(previous: Previous, layout: Layout, oldest_full: datetime) -> str:
     if before != layout:
         return "the archive's level, encryption or time zone changed"
     last_full = datetime.fromisoformat(head["full_at"])
-    if last_full < oldest_full:
+    if max(last_full, datetime.fromisoformat(head["created_at"])) > moments.now:
+        return "the earlier archive was made when the clock was ahead"
+    if last_full < moments.oldest_full:
         return f"everything was last read on {last_full:%Y-%m-%d}"
     return ""
 
@@ -119,6 +133,7 @@ class Carrier:
         self.previous = previous
         self.full_at = datetime.fromisoformat(previous.head["full_at"])
         """When everything was last read from the source."""
+        self._databases = tuple(map(database_facts, previous.head["databases"]))
         self._next = 0
         self._index: array[int] | None = None
         created_at = datetime.fromisoformat(previous.head["created_at"])
@@ -156,7 +171,7 @@ class Carrier:
         now = member.database
         if now is None or not now.state:
             return None
-        for facts in map(database_facts, self.previous.head["databases"]):
+        for facts in self._databases:
             if (facts.kind, facts.name, facts.state) == (now.kind, now.name, now.state):
                 place = self._place(f'{{"path": {quoted(facts.path)}'.encode() + _PATH_END)
                 if place:
@@ -209,7 +224,7 @@ def _start(member: Member) -> bytes:
 
 @contextmanager
 def carrier(
-    path: Path | None, password: str, folder: Path, layout: Layout, oldest_full: datetime
+    path: Path | None, password: str, folder: Path, layout: Layout, moments: Moments
 ) -> Iterator[tuple[Carrier | None, str]]:
     """Open the previous archive; give None, and why, if everything must be read."""
     if path is None:
@@ -224,5 +239,9 @@ def carrier(
         yield None, f"the earlier archive cannot be used: {error}"
         return
     with previous:
-        reason = refusal(previous, layout, oldest_full)
-        yield (None if reason else Carrier(previous)), reason
+        try:
+            reason = refusal(previous, layout, moments)
+            found = None if reason else Carrier(previous)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            found, reason = None, f"the earlier archive's manifest makes no sense: {error!r}"
+        yield found, reason

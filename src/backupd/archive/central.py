@@ -82,7 +82,8 @@ def record_places(directory: bytes) -> Iterator[tuple[int, int]]:
         if signature != b"PK\1\2":
             return
         if offset == FAR:
-            offset = next(parse_central(io.BytesIO(directory[at:]))).offset
+            record = directory[at : at + CENTRAL_BYTES + name + extra + comment]
+            offset = next(parse_central(io.BytesIO(record))).offset
         yield at, offset
         at += CENTRAL_BYTES + name + extra + comment
 

@@ -33,6 +33,8 @@ class Ledger:
         self._lines = self._files.enter_context(lines)
         self._records = 0
         self._no_chunk_yet = bytearray()
+        self.directory_crc32 = 0
+        """Of all records that are noted, as they will stand there."""
         self.lines_bytes = 0
         """How long the lines are of which chunks were made, before they are deflated."""
         self.lines_crc32 = 0
@@ -78,8 +80,12 @@ class Ledger:
 
     def note_record(self, record: bytes, offset: int) -> None:
         """Note a member for the central directory, whose record says offset 0."""
-        self._directory.write(placed(record, offset))
+        self._note(placed(record, offset))
         self._records += 1
+
+    def _note(self, records: bytes | bytearray) -> None:
+        self.directory_crc32 = crc32(records, self.directory_crc32)
+        self._directory.write(records)
 
     def note_records(
         self, base: int, centrals: bytes, starts: Sequence[int], offsets: Sequence[int]
@@ -92,7 +98,7 @@ class Ledger:
             moved = bytearray(centrals)
             for start, offset in zip(starts, offsets, strict=True):
                 _OFFSET.pack_into(moved, start + OFFSET_AT, base + offset)
-            self._directory.write(moved)
+            self._note(moved)
             self._records += len(starts)
             return
         ends = [*starts[1:], len(centrals)]

@@ -31,14 +31,16 @@ def manifest_frame(
     header: ArchiveHeader,
     *,
     encrypted: bool,
+    directory_crc32: int = 0,
     databases: Sequence[DatabaseFacts] = (),
     omissions: Sequence[Omission] = (),
     **others: str | bool,
 ) -> tuple[bytes, bytes]:
     """Write what stands before and behind its members' lines, which have commas between them.
 
-    `others` is what the next archive must know to carry members over. All is ASCII; paths that
-    are not UTF-8 keep their lone surrogates.
+    `others` is what the next archive must know to carry members over, and `directory_crc32` that of
+    their records in the central directory. All is ASCII; paths that are not UTF-8 keep their lone
+    surrogates.
     """
     head = {
         "format": FORMAT,
@@ -53,7 +55,8 @@ def manifest_frame(
         "databases": [asdict(database) for database in databases],
         "omissions": [asdict(omission) for omission in omissions],
     }
-    return json.dumps(head)[:-1].encode() + b', "members": [\n', b"\n]}\n"
+    end = f'\n], "directory_crc32": {directory_crc32}}}\n'
+    return json.dumps(head)[:-1].encode() + b', "members": [\n', end.encode()
 
 
 def parse_manifest(lines: Iterable[bytes | memoryview]) -> Manifest:

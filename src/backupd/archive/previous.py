@@ -69,6 +69,8 @@ class Previous:
             self._line_starts.append(self._line_starts[-1] + len(line))
         if len(self._line_starts) - 1 != self.count + 1:  # and a last line that ends it all
             raise ValueError("its manifest and its directory do not agree")
+        if self.line(self.count) != b'], "directory_crc32": %d}' % self._directory_crc32:
+            raise ValueError("its directory's checksum does not match")
 
     def _read_directory(self) -> Entry:
         """Note where records stand; return the manifest's, which is the last."""
@@ -80,6 +82,7 @@ class Previous:
             self._offsets.append(offset)
         if len(self._offsets) != count or count < _OWN:
             raise ValueError("its directory is not as backupd writes it")
+        self._directory_crc32 = crc32(directory[: self._places[-_OWN] - start])
         last = self._places[-1]
         manifest = next(parse_central(io.BytesIO(directory[last - start :])))
         if manifest.name != MANIFEST_PATH.encode():

@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from backupd.archive.build import Build
-from backupd.archive.carry import Layout, carrier
+from backupd.archive.carry import Layout, Moments, carrier
 from backupd.archive.encoding import Encoder
 from backupd.archive.ledger import Ledger
 from backupd.archive.making import Making
@@ -85,12 +85,12 @@ def _engine(
         names_hidden=bool(password) and making.hide_names,
         timezone=header.timezone,
     )
-    oldest_full = header.created_at - making.full_every
+    moments = Moments(now=header.created_at, oldest_full=header.created_at - making.full_every)
     with (
         _created(target) as output,
         _contents(output, header, encoder, making, layout) as (contents, inner_encoder),
         Ledger(target.parent) as ledger,
-        carrier(making.previous, password, target.parent, layout, oldest_full) as found,
+        carrier(making.previous, password, target.parent, layout, moments) as found,
         Workers(making.workers or default_workers(), ("build", *inner_encoder.values())) as workers,
     ):
         build = Build(
