@@ -247,6 +247,14 @@ def test_of_two_members_with_one_path_the_first_is_taken(build: BuildArchive, tr
         assert opened.read("odd/a b") == b"a b"
 
 
+def test_a_directory_that_is_given_twice_is_one(build: BuildArchive, tree: Path) -> None:
+    """As that which leads to an included path outside the root, if the root has one of its name."""
+    folder = Member(path="tmp", kind=MemberKind.DIRECTORY, mtime_ns=0, mode=0o755)
+    archive = build([folder, *_members(tree, "nothing"), folder])
+    assert archive.complete
+    assert _names(archive)[:2] == ["tmp/", "nothing"]
+
+
 @pytest.mark.parametrize("name", ["odd/a b", "large.dat"])
 def test_a_file_that_vanished_is_a_harmless_omission(
     build: BuildArchive, tree: Path, name: str

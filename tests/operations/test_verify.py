@@ -18,6 +18,7 @@ from backupd.catalog import Catalog
 from backupd.errors import ObjectNotFoundError
 from backupd.events import BackupProved, Event, Progressed
 from backupd.model import Outcome
+from backupd.naming import checksum_key
 from backupd.operations.retrieve import Reading
 from backupd.operations.verify import Verify
 from backupd.ports import Destination
@@ -81,6 +82,14 @@ def test_a_good_backup_is_read_once_and_whole(
     assert proof.content_bytes > 14_000_000
     assert len(kept.objects[KEY]) <= counting.bytes < len(kept.objects[KEY]) + 300_000
     assert [event.proof for event in listener.of(BackupProved)] == [proof]
+
+
+def test_a_checksum_file_that_holds_none_is_a_flaw(
+    kept: MemoryDestination, password: str | None
+) -> None:
+    kept.objects[checksum_key(KEY)] = b""
+    (proof,) = verifying(kept, password=password).run(lambda _: None).proofs
+    assert [flaw.what.endswith("; nothing was noted") for flaw in proof.flaws] == [True]
 
 
 def test_each_damaged_member_is_named(

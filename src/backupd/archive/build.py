@@ -82,7 +82,7 @@ class Build:
                 self.left_out.append(item)
             elif self._paths.take(item.path, is_directory=item.kind is MemberKind.DIRECTORY):
                 yield item
-            else:
+            elif item.kind is not _DIRECTORY or not self._paths.has_directory(item.path):
                 taken = Omission(path=item.path, reason=OmissionReason.NAME_TAKEN)
                 self.left_out.append(taken)
 

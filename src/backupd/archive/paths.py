@@ -17,6 +17,10 @@ class Paths:
     def __contains__(self, path: str) -> bool:
         return path in self._taken
 
+    def has_directory(self, path: str) -> bool:
+        """Tell whether there is a member of that path that is a directory."""
+        return path in self._directories
+
     def take(self, path: str, *, is_directory: bool = False) -> bool:
         """Take a path, if it is free and everything above it is a directory, or nothing yet."""
         if path in self._taken or (path in self._above and not is_directory):

@@ -82,7 +82,14 @@ def _is_same(places: Places, entry: ManifestEntry, status: os.stat_result) -> bo
         return False
     if not entry.sha256:
         return status.st_mtime_ns == entry.mtime_ns
+    if status.st_nlink > 1 and not _is_dressed(entry, status):
+        return False  # it has another name elsewhere, where nothing may change
     return places.sha256(entry.path) == entry.sha256
+
+
+def _is_dressed(entry: ManifestEntry, status: os.stat_result) -> bool:
+    there = (stat.S_IMODE(status.st_mode), status.st_mtime_ns, status.st_uid, status.st_gid)
+    return there == (entry.mode, entry.mtime_ns, entry.uid, entry.gid)
 
 
 def sweep(target: Target, members: Iterable[StoredMember]) -> None:

@@ -102,8 +102,9 @@ class Verify:
         except DamagedError as damage:
             return [*check.archive.flaws, *check.flaws, Flaw(what=str(damage))]
         flaws = [*check.archive.flaws, *check.flaws]
-        if noted and noted != digest and not flaws:
-            flaws.append(Flaw(what=f"the archive's SHA-256 is {digest}; {noted} was noted"))
+        if noted not in {None, digest} and not flaws:
+            was = noted or "nothing"
+            flaws.append(Flaw(what=f"the archive's SHA-256 is {digest}; {was} was noted"))
         return flaws
 
 
@@ -149,8 +150,8 @@ def _chosen(backups: Sequence[Backup], backup: str) -> Sequence[Backup]:
     return [each for each in backups if each.key in {backup, f"{backup}.zip"}]
 
 
-def checksum_beside(copy: ObjectView) -> str:
-    """Read the SHA-256 from the file beside an archive; "" if there is none.
+def checksum_beside(copy: ObjectView) -> str | None:
+    """Read the SHA-256 from the file beside an archive; None if there is no such file.
 
     Raises:
         DestinationError: the destination failed.
@@ -158,7 +159,7 @@ def checksum_beside(copy: ObjectView) -> str:
     try:
         text = b"".join(copy.destination.read(checksum_key(copy.key)))
     except ObjectNotFoundError:
-        return ""
+        return None
     return text[:64].decode("ascii", "replace")
 
 
