@@ -1,10 +1,12 @@
 """The settings of a destination → the destination, with its pace and its patience."""
 
 import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from backupd.errors import SettingsError
 from backupd.naming import is_of_set
 from backupd.observers.log import log_retry
 from backupd.operations.deliver import Delivery
@@ -12,6 +14,59 @@ from backupd.ports import Clock, Destination
 from backupd.settings import Settings
 from backupd.settings.places import LocalDestination, S3Destination
 from backupd.settings.schema import Destination as Place
+
+
+def all_places(settings: Settings, base: Path) -> dict[str, Place]:
+    """Give the destinations by name: those that are set, else one under the state directory.
+
+    AWS_BUCKET adds one called s3 if no S3 destination is set.
+    """
+    places = dict(settings.destinations)
+    bucket = settings.aws.bucket
+    if bucket and not any(isinstance(place, S3Destination) for place in places.values()):
+        places.setdefault("s3", S3Destination(type="s3", bucket=bucket))
+    if places:
+        return places
+    return {"local": LocalDestination(type="local", path=base / "backups")}
+
+
+def local_paths(places: Mapping[str, Place]) -> dict[str, Path]:
+    """Give the directories of the local destinations, by name."""
+    local = {name: place for name, place in places.items() if isinstance(place, LocalDestination)}
+    return {name: place.path for name, place in local.items()}
+
+
+def refuse_shared(spool: Path, local: Mapping[str, Path]) -> None:
+    """Make sure that the spool and each local destination have a directory of their own.
+
+    One inside another does no harm: neither looks into directories.
+
+    Raises:
+        SettingsError: two of them are the same directory, if need be by a symbolic link.
+    """
+    if mistakes := list(_shared(spool, local)):
+        raise SettingsError(
+            *mistakes,
+            hint="Give each a directory of its own. On the same file system as the spool, a copy "
+            "costs nothing all the same.",
+        )
+
+
+def _shared(spool: Path, local: Mapping[str, Path]) -> Iterator[str]:
+    known = {spool.resolve(): "BACKUP_SPOOL"}
+    for name, path in local.items():
+        variable = f"BACKUP_DESTINATIONS__{name.upper()}__PATH"
+        first = known.setdefault(path.resolve(), variable)
+        if first == "BACKUP_SPOOL":
+            yield (
+                f"{first} and {variable} are the same directory ({path}): what is delivered leaves "
+                "the spool, and the copy would go with it."
+            )
+        elif first != variable:
+            yield (
+                f"{first} and {variable} are the same directory ({path}): one file would count as "
+                "two copies."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

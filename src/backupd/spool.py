@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -31,6 +31,8 @@ class Spool:
     path: Path
     set_name: str
     zone: tzinfo
+    destinations: Sequence[Path] = ()
+    """Directories of local destinations, where an archive is a copy and not ours to remove."""
 
     def record(self, archive: Archive) -> None:
         """Note what is known of an archive, before it gets its name in the spool."""
@@ -98,9 +100,10 @@ class Spool:
         return replace(wanted, sha256=digest.hexdigest())
 
     def remove(self, name: str) -> None:
-        """Let go of an archive."""
+        """Let go of an archive; one that is a destination's own file, as by a mount, stays."""
         try:
-            (self.path / name).unlink(missing_ok=True)
+            if not any(each.exists() and each.samefile(self.path) for each in self.destinations):
+                (self.path / name).unlink(missing_ok=True)
             (self.path / (name + _RECORD)).unlink(missing_ok=True)
         except OSError as error:
             raise self._unusable(error) from error

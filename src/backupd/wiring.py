@@ -23,15 +23,14 @@ from backupd.model import Backup, Compression
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
 from backupd.operations.request import BackupRequest
-from backupd.places import Places
+from backupd.places import Places, all_places, local_paths, refuse_shared
 from backupd.policies import retention_policy
 from backupd.ports import Clock, Destination, Observer, Source
 from backupd.records import ArchiveRecord, CopyRecord, ProofRecord, condition_of
 from backupd.retention import make_plan
 from backupd.row_log import RowLog
 from backupd.settings import Loaded
-from backupd.settings.places import LocalDestination, S3Destination
-from backupd.settings.schema import Destination as DestinationSettings
+from backupd.settings.places import S3Destination
 from backupd.spool import PREVIOUS, Spool
 from backupd.surroundings import name_after, secrets, state_directory, system_zone
 
@@ -69,7 +68,9 @@ class App:
             clean=self.redactor.clean,
             clock=self.clock,
         )
-        self._places = self._all_places(base)
+        self._places = all_places(self.settings, base)
+        self._local = local_paths(self._places)
+        refuse_shared(self.spool, self._local)
         self._stopping = threading.Event()
 
     def status(self) -> "Status":
@@ -146,7 +147,12 @@ class App:
 
     def open_spool(self) -> Spool:
         """Give the spool: the archives of this set that wait for their delivery."""
-        return Spool(path=self.spool, set_name=self.set_name, zone=self.zone)
+        return Spool(
+            path=self.spool,
+            set_name=self.set_name,
+            zone=self.zone,
+            destinations=tuple(self._local.values()),
+        )
 
     def deliver(self, only_to: Sequence[str] = ()) -> Deliver:
         """Make the operation that delivers what waits in the spool, and what sisters lack.
@@ -171,20 +177,13 @@ class App:
             full_every=timedelta(days=self.settings.full_every_days),
         )
 
-    def _local_places(self) -> dict[str, LocalDestination]:
-        return {
-            name: place
-            for name, place in self._places.items()
-            if isinstance(place, LocalDestination)
-        }
-
     def _previous(self) -> Path | None:
         """Find the newest full archive on this machine, for unchanged members to come from."""
-        found, local = [], self._local_places()
-        for each in self.deliveries(tuple(local)) if local else ():
+        found = []
+        for each in self.deliveries(tuple(self._local)) if self._local else ():
             with suppress(DestinationError):
                 catalog = self.catalog(each.at_once, self.set_name)
-                folder = local[each.destination.name].path
+                folder = self._local[each.destination.name]
                 if backup := catalog.to_carry_from(self.clock.now()):
                     found.append((backup.created_at, folder / backup.key))
         kept = self.spool / PREVIOUS
@@ -227,7 +226,7 @@ class App:
             scope=request.scope,
             password=_plain(self.settings.archive_password),
             making=self._making(request),
-            keeps_last=self.settings.spool_keep_last and not self._local_places(),
+            keeps_last=self.settings.spool_keep_last and not self._local,
             suffix=request.suffix,
             bytes_expected=int(last.facts.get("bytes", 0)) if last else 0,
         )
@@ -241,7 +240,6 @@ class App:
         from backupd.sources.sqlite import live_files  # noqa: PLC0415
 
         section = self.settings.source
-        local = [each.path for each in self._places.values() if isinstance(each, LocalDestination)]
         live = [
             file
             for database in self.settings.databases.values()
@@ -255,21 +253,8 @@ class App:
             follow_symlinks=section.follow_symlinks,
             ignore_unreadable=section.ignore_unreadable,
             one_file_system=section.one_file_system,
-            never=(self.spool, self.state, *local, *live),
+            never=(self.spool, self.state, *self._local.values(), *live),
         )
-
-    def _all_places(self, base: Path) -> dict[str, DestinationSettings]:
-        """Give the destinations by name: those that are set, else one under the state directory.
-
-        AWS_BUCKET adds one called s3 if no S3 destination is set.
-        """
-        places = dict(self.settings.destinations)
-        bucket = self.settings.aws.bucket
-        if bucket and not any(isinstance(place, S3Destination) for place in places.values()):
-            places.setdefault("s3", S3Destination(type="s3", bucket=bucket))
-        if places:
-            return places
-        return {"local": LocalDestination(type="local", path=base / "backups")}
 
 
 def _known(

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from conftest import Program
 from fakes.overheard import secret
 
@@ -38,3 +40,37 @@ def test_a_warning_goes_to_standard_error(program: Program) -> None:
     done = program("config", "check")
     assert "Warning:" in done.err
     assert "Warning:" not in done.out
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_spool_that_is_a_destination_is_refused_before_anything_is_lost(
+    program: Program,
+    link: bool,  # noqa: FBT001
+) -> None:
+    program.backups.mkdir()
+    spool = program.folder / "link" if link else program.backups
+    if link:
+        spool.symlink_to(program.backups)
+    program.set(SPOOL=str(spool))
+    done = program("config", "check")
+    assert done.code == 78
+    assert "BACKUP_SPOOL and BACKUP_DESTINATIONS__HERE__PATH are the same" in done.err
+    assert "directory of its own" in done.err
+    assert program("run").code == 78
+
+
+def test_two_destinations_in_one_directory_are_refused(program: Program) -> None:
+    again = f"{program.backups}/../{program.backups.name}"
+    program.set(DESTINATIONS__AGAIN__TYPE="local", DESTINATIONS__AGAIN__PATH=again)
+    done = program("config", "check")
+    assert done.code == 78
+    assert "BACKUP_DESTINATIONS__HERE__PATH" in done.err
+    assert "BACKUP_DESTINATIONS__AGAIN__PATH" in done.err
+    assert "two copies" in done.err
+
+
+def test_a_spool_inside_a_destination_takes_nothing_away(program: Program) -> None:
+    program.set(SPOOL=str(program.backups / "spool"))
+    program.backups.mkdir()
+    assert program("run").code == 0
+    assert len(list(program.backups.glob("*.zip"))) == 1
