@@ -4,6 +4,19 @@ import os
 from pathlib import Path
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 and make sure of its content; its name is for the directory.
+
+    Raises:
+        OSError: as the system says.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync_directory(path: Path) -> None:
     """Make sure that names which were just given, or taken, in a directory stay so (fsync(2)).
 

@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 
 from backupd.direct import sha256_of
+from backupd.durable import sync_directory, write_private
 from backupd.errors import ArchiveError
 from backupd.model import Archive, Scope, SpooledArchive
 from backupd.naming import archive_time
@@ -19,6 +20,10 @@ PREVIOUS = "previous"
 
 _RECORD = ".spooled"
 _PARTIAL = ".partial"
+
+
+def _unknown(_archive: Path) -> Scope | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,26 +38,25 @@ class Spool:
     zone: tzinfo
     destinations: Sequence[Path] = ()
     """Directories of local destinations, where an archive is a copy and not ours to remove."""
+    scope_of: Callable[[Path], Scope | None] = _unknown
+    """Asks an archive itself for its scope where the record beside it has gone."""
 
     def record(self, archive: Archive) -> None:
         """Note what is known of an archive, before it gets its name in the spool."""
-        document = {"size": archive.size, "sha256": archive.sha256, "scope": archive.scope}
         try:
-            record = self.path / (archive.name + _RECORD)
-            record.touch(mode=0o600)
-            record.write_text(json.dumps(document))
+            self._note(archive)
         except OSError as error:
             raise self._unusable(error) from error
 
     def archives(self) -> list[SpooledArchive]:
-        """Give what waits here, the oldest first; an archive without a record is digested."""
+        """Give what waits here, the oldest first; an archive without a record is read."""
         try:
             return [self._archive(name) for _, name in sorted(self._names())]
         except OSError as error:
             raise self._unusable(error) from error
 
     def waiting(self) -> list[tuple[datetime, Scope]]:
-        """Tell when each archive that waits here was made, and its scope, without reading it."""
+        """Tell when each archive that waits here was made, and its scope, by its record."""
         try:
             return [(created_at, self._scope(name)) for created_at, name in sorted(self._names())]
         except OSError as error:
@@ -92,12 +96,15 @@ class Spool:
                     f"What was read of {wanted.name} is not what was kept there.",
                     hint=f"Run 'backupd verify {wanted.name}' to see which copy is damaged.",
                 )
-            partial.rename(wanted.path)
+            taken = replace(wanted, sha256=digest.hexdigest())
+            self._note(taken)
+            partial.rename(taken.path)
+            sync_directory(self.path)
         except OSError as error:
             raise self._unusable(error) from error
         finally:
             partial.unlink(missing_ok=True)
-        return replace(wanted, sha256=digest.hexdigest())
+        return taken
 
     def remove(self, name: str) -> None:
         """Let go of an archive; one that is a destination's own file, as by a mount, stays."""
@@ -108,6 +115,15 @@ class Spool:
         except OSError as error:
             raise self._unusable(error) from error
 
+    def _note(self, archive: Archive | SpooledArchive) -> None:
+        """Write the record, durably: without it an archive of less would pass for a full one."""
+        document = {"size": archive.size, "sha256": archive.sha256, "scope": archive.scope}
+        record = self.path / (archive.name + _RECORD)
+        partial = self.path / (record.name + _PARTIAL)
+        write_private(partial, json.dumps(document).encode())
+        partial.rename(record)
+        sync_directory(self.path)
+
     def _names(self) -> Iterator[tuple[datetime, str]]:
         for path in self.path.glob("*.zip"):
             if (created_at := archive_time(self.set_name, path.name, self.zone)) is not None:
@@ -117,7 +133,7 @@ class Spool:
         try:
             return Scope(json.loads((self.path / (name + _RECORD)).read_text())["scope"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return Scope.FULL  # as `archives` reads it
+            return self.scope_of(self.path / name) or Scope.FULL
 
     def _archive(self, name: str) -> SpooledArchive:
         path = self.path / name
@@ -129,7 +145,7 @@ class Spool:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             known = False
         if not known:
-            scope, sha256 = Scope.FULL, sha256_of(path)
+            scope, sha256 = self.scope_of(path) or Scope.FULL, sha256_of(path)
         return SpooledArchive(name=name, path=path, size=size, sha256=sha256, scope=scope)
 
     def _unusable(self, error: OSError) -> ArchiveError:

@@ -152,7 +152,13 @@ class App:
             set_name=self.set_name,
             zone=self.zone,
             destinations=tuple(self._local.values()),
+            scope_of=self._scope_of,
         )
+
+    def _scope_of(self, archive: Path) -> Scope | None:
+        from backupd.archive.scope import scope_of  # noqa: PLC0415  (is seldom asked)
+
+        return scope_of(archive, _plain(self.settings.archive_password) or "")
 
     def deliver(self, only_to: Sequence[str] = ()) -> Deliver:
         """Make the operation that delivers what waits in the spool, and what sisters lack.

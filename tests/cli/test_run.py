@@ -320,3 +320,19 @@ def test_help_imports_nothing_heavy(program: Program) -> None:
     code = "import sys, backupd.cli.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("record", [None, b"", b'{"size": 1'])
+def test_an_archive_of_less_stays_one_though_the_spools_record_of_it_is_lost(
+    program: Program, record: bytes | None
+) -> None:
+    disk = program.folder / "disk"
+    program.set(DESTINATIONS__USB__TYPE="local", DESTINATIONS__USB__PATH=f"{disk}/backups")
+    program.set(ARCHIVE_PASSWORD=secret("archive"))
+    assert program("run", "--only-files").code == 3
+    (lost,) = (program.state / "shop" / "spool").glob("*.spooled")
+    lost.unlink() if record is None else lost.write_bytes(record)
+    disk.mkdir()
+    assert program("deliver").code == 0
+    (archive,) = (disk / "backups").glob("*.zip")
+    assert archive.with_name(f"{archive.name}.only-files").exists()

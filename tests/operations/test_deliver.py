@@ -11,7 +11,7 @@ import pytest
 
 from backupd.errors import DestinationError, Interrupted
 from backupd.events import CopyEnded, CopyStarted, LeftoversSwept, SpoolHolds
-from backupd.model import Backup, Outcome, StoredObject
+from backupd.model import Backup, Outcome, Scope, StoredObject
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.ports import Destination, Progress
 from backupd.spool import Spool
@@ -141,6 +141,16 @@ def test_a_new_destination_gets_what_its_sister_has(spool: Spool) -> None:
     ]
     assert added.objects == sister.objects
     assert list(spool.path.iterdir()) == []
+
+
+def test_what_came_from_a_sister_keeps_its_scope_until_it_is_delivered(spool: Spool) -> None:
+    mark = f"{OLD}.only-db"
+    sister, added = holding("sister", OLD), MemoryDestination("added")
+    sister.objects[mark] = b"This backup is not a full one: only-db.\n"
+    deliver(spool, sister, FailingDestination(added, at=3, times=1)).run(deaf)
+    assert [archive.scope for archive in spool.archives()] == [Scope.ONLY_DB]
+    deliver(spool, sister, added).run(deaf)
+    assert sorted(added.objects) == sorted([*with_checksums(OLD), mark])
 
 
 def test_a_damaged_sister_is_not_copied(spool: Spool) -> None:
