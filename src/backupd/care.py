@@ -5,6 +5,7 @@ from datetime import datetime
 
 from backupd.caution import RECENT, Circumstances, Refusal
 from backupd.errors import RefusedError
+from backupd.naming import is_of_set
 from backupd.operations.clean import Clean, pretend
 from backupd.operations.monitor import Monitor, Watched
 from backupd.operations.pin import Pin, Unpin
@@ -90,11 +91,12 @@ def survey_all(app: App) -> list[Surveyed]:
 
 def _own(app: App, destination: Destination) -> Watched:
     copies = app.history.copies(destination.name)
-    spooled = sorted(path.name for path in app.spool.glob("*.zip"))
+    spooled = (path.name for path in app.spool.glob("*.zip"))
+    own = sorted(name for name in spooled if is_of_set(app.set_name, name, app.zone))
     return Watched(
         catalog=app.catalog(destination, app.set_name),
         gauge=destination.gauges if isinstance(destination, Gauged) else None,
-        spooled=tuple(name for name in spooled if name not in copies),
+        spooled=tuple(name for name in own if name not in copies),
         delivered=len(copies),
         missed_runs=_missed_backups(app),
         databases=RowLog(app.history).databases(),

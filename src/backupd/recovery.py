@@ -105,7 +105,7 @@ def drill(app: App, *, destinations: Sequence[str] = ()) -> Drill:
         catalogs=tuple(catalogs_of(app, destinations)),
         reading=reading(app),
         clock=app.clock,
-        scratch=app.spool,
+        scratch=app.open_spool().own("drill"),
         loader=drill_loader(app.settings.drill),
     )
 

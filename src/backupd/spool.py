@@ -15,9 +15,6 @@ from backupd.errors import ArchiveError
 from backupd.model import Archive, Scope, SpooledArchive
 from backupd.naming import archive_time
 
-PREVIOUS = "previous"
-"""The newest archive in the spool, where it is kept for the next one."""
-
 _RECORD = ".spooled"
 _PARTIAL = ".partial"
 
@@ -30,6 +27,7 @@ def _unknown(_archive: Path) -> Scope | None:
 class Spool:
     """A directory of archives of one backup set, with a small record beside each.
 
+    Other sets, and anybody else, may have files in it: only names of this set's are touched.
     Raises ArchiveError where the directory cannot be used.
     """
 
@@ -40,6 +38,25 @@ class Spool:
     """Directories of local destinations, where an archive is a copy and not ours to remove."""
     scope_of: Callable[[Path], Scope | None] = _unknown
     """Asks an archive itself for its scope where the record beside it has gone."""
+
+    def own(self, purpose: str) -> Path:
+        """Name a hidden file or directory of this set's, which no other set uses."""
+        return self.path / f".{self.set_name}.{purpose}"
+
+    @property
+    def previous(self) -> Path:
+        """The newest archive, where it is kept for the next one."""
+        return self.own("previous")
+
+    def sweep(self) -> Sequence[str]:
+        """Remove what runs that died had begun to write; return what it was."""
+        try:
+            partial = [path for path in self.path.glob(f"*{_PARTIAL}") if self._is_begun(path)]
+            for path in partial:
+                path.unlink()
+        except OSError as error:
+            raise self._unusable(error) from error
+        return [path.name for path in partial]
 
     def record(self, archive: Archive) -> None:
         """Note what is known of an archive, before it gets its name in the spool."""
@@ -66,7 +83,8 @@ class Spool:
         """Remove records whose archive is not here: a run died before it had given it its name."""
         try:
             for record in self.path.glob(f"*{_RECORD}"):
-                if not record.with_name(record.name.removesuffix(_RECORD)).exists():
+                archive = record.with_name(record.name.removesuffix(_RECORD))
+                if self._is_ours(archive.name) and not archive.exists():
                     record.unlink(missing_ok=True)
         except OSError as error:
             raise self._unusable(error) from error
@@ -123,6 +141,14 @@ class Spool:
         write_private(partial, json.dumps(document).encode())
         partial.rename(record)
         sync_directory(self.path)
+
+    def _is_begun(self, path: Path) -> bool:
+        name = path.name.removesuffix(_PARTIAL)
+        ours = self._is_ours(name.removesuffix(_RECORD)) or name == self.previous.name
+        return ours and path.is_file() and not path.is_symlink()
+
+    def _is_ours(self, name: str) -> bool:
+        return archive_time(self.set_name, name, self.zone) is not None
 
     def _names(self) -> Iterator[tuple[datetime, str]]:
         for path in self.path.glob("*.zip"):

@@ -31,7 +31,7 @@ from backupd.retention import make_plan
 from backupd.row_log import RowLog
 from backupd.settings import Loaded
 from backupd.settings.places import S3Destination
-from backupd.spool import PREVIOUS, Spool
+from backupd.spool import Spool
 from backupd.surroundings import name_after, secrets, state_directory, system_zone
 
 _OF_RESTORES = (".backupd-restore-*/", ".backupd-*.partial")
@@ -192,7 +192,7 @@ class App:
                 folder = self._local[each.destination.name]
                 if backup := catalog.to_carry_from(self.clock.now()):
                     found.append((backup.created_at, folder / backup.key))
-        kept = self.spool / PREVIOUS
+        kept = self.open_spool().previous
         newest = max(found, default=(None, kept if kept.exists() else None))
         return newest[1]
 

@@ -265,6 +265,43 @@ def test_leftovers_of_a_dead_run_are_swept(backup: TakeBackup) -> None:
     assert listener.of(LeftoversSwept)[0].names == ("shop-2025-11-07-01-00-00.zip.partial",)
 
 
+def test_the_spool_takes_away_nothing_that_is_not_this_sets(backup: TakeBackup) -> None:
+    other = "shop-eu-2025-11-07-01-00-00.zip"
+    theirs = [
+        ".shop-eu.previous",
+        ".shop-eu.previous.partial",
+        f"{other}.partial",
+        f"{other}.spooled",
+        f"{other}.spooled.partial",
+        "download.partial",
+        "notes.spooled",
+        "previous",
+        "previous.partial",
+    ]
+    backup.spool.mkdir()
+    for name in theirs:
+        (backup.spool / name).touch()
+    for name in ("scratch", ".shop-eu.scratch", "shop-2025-11-07-01-00-00.zip.partial"):
+        (backup.spool / name).mkdir()
+        (backup.spool / name / "draft").touch()
+    before = left_in_spool(backup)
+    assert replace(backup, keeps_last=True).run(deaf).outcome is Outcome.SUCCEEDED
+    assert left_in_spool(backup) == sorted([*before, ".shop.previous"])
+    assert (backup.spool / "scratch" / "draft").exists()
+
+
+def test_what_a_dead_run_had_begun_of_this_set_is_swept(backup: TakeBackup) -> None:
+    name = "shop-2025-11-07-01-00-00.zip"
+    backup.spool.mkdir()
+    for left in (f"{name}.partial", f"{name}.spooled", f"{name}.spooled.partial"):
+        (backup.spool / left).touch()
+    (backup.spool / ".shop.previous.partial").touch()
+    (backup.spool / ".shop.scratch").mkdir()
+    (backup.spool / ".shop.scratch" / "main.sqlite").touch()
+    backup.run(deaf)
+    assert left_in_spool(backup) == []
+
+
 def test_what_all_members_are_together_is_said_once(backup: TakeBackup) -> None:
     listener = Listener()
     report = backup.run(listener)

@@ -62,7 +62,7 @@ def drilled(
         ),
         reading=Reading(password="secret", zone=UTC),
         clock=WoundClock(),
-        scratch=scratch,
+        scratch=scratch / ".shop.drill",
     ).run(listen)
 
 
@@ -124,12 +124,18 @@ def test_each_destination_is_proved_on_its_own(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_drill_left_is_removed(tmp_path: Path) -> None:
-    left = tmp_path / "spool/drill-abc/closed"
+    left = tmp_path / "spool/.shop.drill/closed"
     left.mkdir(parents=True)
     (left / "file").write_text("x")
     left.chmod(0o500)
     drilled(tmp_path / "spool", kept(tmp_path, dump(database(tmp_path / "d", 7), 7)))
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_drill_removes_nothing_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "spool/drill-holes.pdf").mkdir(parents=True)
+    drilled(tmp_path / "spool", kept(tmp_path, dump(database(tmp_path / "d", 7), 7)))
+    assert (tmp_path / "spool/drill-holes.pdf").exists()
 
 
 def test_the_newest_full_backup_is_proved_whatever_was_taken_since(tmp_path: Path) -> None:

@@ -28,10 +28,8 @@ from backupd.operations.ahead import Ahead
 from backupd.operations.deliver import Deliver
 from backupd.ports import Clock, Observer, Source
 from backupd.reports import BackupReport
-from backupd.spool import PREVIOUS
 
 _PARTIAL = ".partial"
-_SCRATCH = "scratch"
 
 DatabaseSource = Callable[[datetime, Path], Source]
 """Makes a database's source for a run: its moment, and a scratch directory to copy into."""
@@ -82,7 +80,7 @@ class TakeBackup:
         archive = replace(archive, databases=tuple(map(self.looking_back, archive.databases)))
         observe(ArchiveBuilt(archive=archive))
         if self.keeps_last and self.scope is Scope.FULL:
-            _keep(archive.path, self.spool / PREVIOUS)
+            _keep(archive.path, self.delivering.spool.previous)
         delivered = replace(self.delivering, fresh=archive.name).run(observe)
         return BackupReport(
             archive=archive,
@@ -94,12 +92,10 @@ class TakeBackup:
     @contextmanager
     def _spool(self, observe: Observer) -> Iterator[Path]:
         """Make the spool ready, without what dead runs left; yield the run's scratch directory."""
-        scratch = self.spool / _SCRATCH
+        scratch = self.delivering.spool.own("scratch")
         try:
             self.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-            swept = [path.name for path in self.spool.glob(f"*{_PARTIAL}")]
-            for name in swept:
-                (self.spool / name).unlink()
+            swept = self.delivering.spool.sweep()
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(mode=0o700)
             free = shutil.disk_usage(self.spool).free
@@ -217,7 +213,7 @@ class _Zipping:
 
 def _keep(archive: Path, previous: Path) -> None:
     """Keep the archive under another name, which costs nothing until the first name is gone."""
-    beside = previous.with_suffix(_PARTIAL)
+    beside = previous.with_name(previous.name + _PARTIAL)
     try:
         beside.unlink(missing_ok=True)
         beside.hardlink_to(archive)

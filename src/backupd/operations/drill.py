@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import mkdtemp
 from time import monotonic
 
 from backupd.archive.reader import OpenArchive
@@ -26,17 +25,15 @@ from backupd.operations.verify import copies_everywhere
 from backupd.ports import Clock, Loader, Observer
 from backupd.reports import Flaw, Proof, ProofReport
 
-_FOLDER = "drill-"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
     """A restore test of the newest full backup of each destination, one after the other.
 
-    Everything is fetched from the destination, decrypted, written into a new directory under
+    Everything is fetched from the destination, decrypted, written into the directory
     `scratch`, read again and compared; each SQLite dump is opened, checked and counted; those
     of database servers are loaded into scratch databases by `loader`, and counted. The directory is
-    gone afterwards. The time that it took is the time that a recovery takes.
+    the drill's own, and gone afterwards. The time that it took is the time that a recovery takes.
     """
 
     catalogs: tuple[Catalog, ...]
@@ -64,8 +61,8 @@ class Drill:
         at, started = self.clock.now(), monotonic()
         proof = Proof(destination=copy.destination.name, key=copy.key, at=at, seconds=0.0)
         try:
-            with _folder(self.scratch) as folder:
-                proof = self._restored(proof, copy, folder, observe)
+            with _made(self.scratch):
+                proof = self._restored(proof, copy, self.scratch, observe)
                 return replace(proof, seconds=monotonic() - started)
         except DamagedError as damage:
             flaws = (Flaw(what=str(damage)),)
@@ -112,19 +109,18 @@ def _lost(archive: OpenArchive, folder: Path) -> list[Flaw]:
 
 
 @contextmanager
-def _folder(scratch: Path) -> Iterator[Path]:
-    """Make a directory that is removed afterwards, and remove those of drills that were killed."""
+def _made(folder: Path) -> Iterator[None]:
+    """Make a directory that is removed afterwards, in place of one that a killed drill left."""
     try:
-        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in scratch.glob(f"{_FOLDER}*"):
-            remove_tree(left)
-        folder = Path(mkdtemp(dir=scratch, prefix=_FOLDER))
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_tree(folder)
+        folder.mkdir(mode=0o700)
     except OSError as error:
         raise BackupdError(
-            f"The drill has no place to restore to in {scratch}: {error.strerror}.",
+            f"The drill has no place to restore to in {folder.parent}: {error.strerror}.",
             hint="Set BACKUP_SPOOL to a directory that backupd may write to.",
         ) from error
     try:
-        yield folder
+        yield
     finally:
         remove_tree(folder)
