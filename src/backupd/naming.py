@@ -1,6 +1,7 @@
 """Archive name ↔ set name and time; and the names of what goes into an archive or beside it."""
 
 import re
+import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime, tzinfo
 
@@ -14,6 +15,7 @@ _BESIDE = {_CHECKSUM, _PINNED, *(f".{scope}" for scope in Scope)}
 _STAMP = "%Y-%m-%d-%H-%M-%S"
 _STAMP_PATTERN = r"\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}"
 _SUFFIX_PATTERN = r"[A-Za-z][A-Za-z0-9_.]*(?:-[A-Za-z][A-Za-z0-9_.]*)*"
+_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial")
 _SET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ENDS_WITH_NUMBER = re.compile(rf"{_STAMP_PATTERN}(?:-{_SUFFIX_PATTERN})?-([1-9]\d*)\.zip$")
 _ENDS_WITH_STAMP = re.compile(rf"(^|-){_STAMP_PATTERN}(-|$)")
@@ -102,6 +104,17 @@ def checksum_key(archive_key: str) -> str:
 def is_of_set(set_name: str, key: str, zone: tzinfo) -> bool:
     """Tell whether a key is an archive of this set, or stands beside one."""
     return archive_time(set_name, archive_of(key), zone) is not None
+
+
+def partial_name(key: str) -> str:
+    """Make up a hidden name for what is to be `key`, as long as it is not whole."""
+    return f".{key}.{secrets.token_hex(4)}.partial"
+
+
+def key_of_partial(name: str) -> str:
+    """Read from a name of `partial_name`'s what it is to be; "" from any other."""
+    match = _PARTIAL.fullmatch(name)
+    return match[1] if match else ""
 
 
 def dump_path(kind: str, name: str, when: datetime, zone: tzinfo, extension: str) -> str:

@@ -107,7 +107,7 @@ class Places:
         if isinstance(place, LocalDestination):
             from backupd.destinations.local import LocalDirectory  # noqa: PLC0415
 
-            return LocalDirectory(name=name, path=place.path)
+            return LocalDirectory(name=name, path=place.path, owns=self._owns)
         return self._bucket(name, place)
 
     def _bucket(self, name: str, place: S3Destination) -> Destination:
@@ -135,6 +135,9 @@ class Places:
                 object_lock_days=place.object_lock_days or 0,
             ),
             resume_directory=self.state / "uploads" / name,
-            owns=lambda key: is_of_set(self.set_name, key, self.zone),
+            owns=self._owns,
             clock=self.clock,
         )
+
+    def _owns(self, key: str) -> bool:
+        return is_of_set(self.set_name, key, self.zone)

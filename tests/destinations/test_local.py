@@ -6,18 +6,24 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from backupd.destinations.local import LocalDirectory
 from backupd.errors import DestinationError
+from backupd.naming import is_of_set
 
+KEY = "shop-2025-11-08-01-00-00.zip"
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> LocalDirectory:
-    return LocalDirectory(name="local", path=tmp_path / "backups")
+    def owns(key: str) -> bool:
+        return is_of_set("shop", key, ZoneInfo("UTC"))
+
+    return LocalDirectory(name="local", path=tmp_path / "backups", owns=owns)
 
 
 @pytest.fixture
@@ -67,11 +73,27 @@ def test_a_copy_that_is_cut_short_leaves_nothing(local: LocalDirectory, elsewher
 
 def test_leftovers_of_a_dead_delivery_are_swept_and_nothing_else(local: LocalDirectory) -> None:
     local.path.mkdir()
-    for name in (".shop-1.zip.0badf00d.partial", "shop-1.zip", "notes.partial", "mine.txt"):
+    ours = f".{KEY}.0badf00d.partial"
+    theirs = [
+        ".download.partial",
+        f".{KEY}.0badf00d.partial.partial",
+        f".{KEY}.partial",
+        ".shop-eu-2025-11-08-01-00-00.zip.0badf00d.partial",
+        KEY,
+        "mine.txt",
+        "notes.partial",
+    ]
+    for name in (ours, f".{KEY}.sha256.0badf00d.partial", *theirs):
         (local.path / name).touch()
+    (local.path / f".{KEY}.feedbeef.partial").mkdir()
+    (local.path / f".{KEY}.deadbeef.partial").symlink_to("mine.txt")
     assert local.sweep(TOMORROW - timedelta(days=2)) == []
-    assert local.sweep(TOMORROW) == [".shop-1.zip.0badf00d.partial"]
-    assert sorted(os.listdir(local.path)) == ["mine.txt", "notes.partial", "shop-1.zip"]
+    left = (ours, f".{KEY}.sha256.0badf00d.partial")
+    assert local.gauges(TOMORROW).leftovers == left
+    assert local.sweep(TOMORROW) == list(left)
+    assert local.gauges(TOMORROW).leftovers == ()
+    stay = [*theirs, f".{KEY}.feedbeef.partial", f".{KEY}.deadbeef.partial"]
+    assert sorted(os.listdir(local.path)) == sorted(stay)
 
 
 def test_links_and_folders_in_the_directory_are_no_objects(

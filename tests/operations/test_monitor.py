@@ -79,8 +79,8 @@ def test_an_archive_in_the_spool_is_undelivered_only_while_it_is_not_there() -> 
 
 
 def test_a_local_directory_tells_free_space_and_leftovers(tmp_path: Path) -> None:
-    local = LocalDirectory(name="local", path=tmp_path)
-    left = tmp_path / ".shop.zip.0000.partial"
+    local = LocalDirectory(name="local", path=tmp_path, owns=lambda key: key == "shop.zip")
+    left = tmp_path / ".shop.zip.00000000.partial"
     left.touch()
     later = datetime.now(UTC) + timedelta(minutes=1)
     assert local.gauges(later).leftovers == (left.name,)

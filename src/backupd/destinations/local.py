@@ -2,8 +2,8 @@
 
 import errno
 import os
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +12,16 @@ from backupd.direct import sha256_of
 from backupd.durable import sync_directory
 from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.model import StoredObject
+from backupd.naming import key_of_partial, partial_name
 from backupd.ports import Gauges, Progress
 
 _CHUNK = 1024 * 1024
 _PARTIAL = ".partial"
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+def _none(_key: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +38,13 @@ class LocalDirectory:
 
     name: str
     path: Path
+    owns: Callable[[str], bool] = _none
+    """Tells the keys of this backup set from those of others, whose leftovers are not swept."""
 
     def store(self, key: str, path: Path, *, on_progress: Progress) -> StoredObject:
         """Publish the file at `path` under `key`, all or nothing; if it is there already, well."""
         target = self.path / key
-        partial = self.path / f".{key}.{secrets.token_hex(4)}{_PARTIAL}"
+        partial = self.path / partial_name(key)
         try:
             self.path.mkdir(mode=0o700, exist_ok=True)
             try:
@@ -110,17 +117,17 @@ class LocalDirectory:
         return failed
 
     def sweep(self, before: datetime) -> Sequence[str]:
-        """Remove partial files that are older than `before`."""
+        """Remove this set's partial files that are older than `before`."""
         try:
             partial = self._partial(before)
             for path in partial:
-                path.unlink()
+                path.unlink(missing_ok=True)
         except OSError as error:
             raise self._translated(error, "") from error
         return [path.name for path in partial]
 
     def gauges(self, before: datetime) -> Gauges:
-        """Tell the free bytes of its file system, and the partial files older than `before`."""
+        """Tell its file system's free bytes, and this set's partial files older than `before`."""
         try:
             there = next(path for path in (self.path, *self.path.parents) if path.exists())
             space = os.statvfs(there)
@@ -131,7 +138,12 @@ class LocalDirectory:
 
     def _partial(self, before: datetime) -> Sequence[Path]:
         found = sorted(self.path.glob(f".*{_PARTIAL}"))
-        return [path for path in found if path.lstat().st_mtime < before.timestamp()]
+        ours = [(path, path.lstat()) for path in found if self.owns(key_of_partial(path.name))]
+        return [
+            path
+            for path, status in ours
+            if stat.S_ISREG(status.st_mode) and status.st_mtime < before.timestamp()
+        ]
 
     def _translated(self, error: OSError, key: str) -> DestinationError:
         what = error.strerror or str(error)
