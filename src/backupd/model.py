@@ -226,6 +226,7 @@ class SpooledArchive:
     size: int
     sha256: str
     scope: Scope = Scope.FULL
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,6 +136,8 @@ class Spool:
     def _note(self, archive: Archive | SpooledArchive) -> None:
         """Write the record, durably: without it an archive of less would pass for a full one."""
         document = {"size": archive.size, "sha256": archive.sha256, "scope": archive.scope}
+        if isinstance(archive, SpooledArchive):
+            document["pinned"] = archive.pinned
         record = self.path / (archive.name + _RECORD)
         partial = self.path / (record.name + _PARTIAL)
         write_private(partial, json.dumps(document).encode())
@@ -167,12 +169,15 @@ class Spool:
         try:
             document = json.loads((self.path / (name + _RECORD)).read_text())
             scope, sha256 = Scope(document["scope"]), str(document["sha256"])
+            pinned = bool(document.get("pinned"))
             known = document["size"] == size
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             known = False
         if not known:
-            scope, sha256 = self.scope_of(path) or Scope.FULL, sha256_of(path)
-        return SpooledArchive(name=name, path=path, size=size, sha256=sha256, scope=scope)
+            scope, sha256, pinned = self.scope_of(path) or Scope.FULL, sha256_of(path), False
+        return SpooledArchive(
+            name=name, path=path, size=size, sha256=sha256, scope=scope, pinned=pinned
+        )
 
     def _unusable(self, error: OSError) -> ArchiveError:
         return ArchiveError(

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from backupd.errors import DestinationError, Interrupted
-from backupd.events import CopyEnded, CopyStarted, LeftoversSwept, SpoolHolds
+from backupd.events import CopyEnded, CopyStarted, LeftoversSwept, Progressed, SpoolHolds
 from backupd.model import Backup, Outcome, Scope, StoredObject
+from backupd.naming import pin_key
+from backupd.operations.beside import PIN_TEXT
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.ports import Destination, Progress
 from backupd.spool import Spool
@@ -151,6 +153,25 @@ def test_what_came_from_a_sister_keeps_its_scope_until_it_is_delivered(spool: Sp
     assert [archive.scope for archive in spool.archives()] == [Scope.ONLY_DB]
     deliver(spool, sister, added).run(deaf)
     assert sorted(added.objects) == sorted([*with_checksums(OLD), mark])
+
+
+def test_a_pin_goes_along_to_a_destination_that_is_filled_later(spool: Spool) -> None:
+    """Nothing but the pin keeps it there, so that it would be fetched again and again."""
+
+    def pinned_ones(backups: Sequence[Backup]) -> set[str]:
+        return {backup.key for backup in backups if backup.pinned}
+
+    sister, added = holding("sister", OLD), MemoryDestination("added")
+    sister.objects[pin_key(OLD)] = PIN_TEXT.encode()
+    failing = FailingDestination(added, at=4, times=1)
+    deliver(spool, sister, failing, wanted=pinned_ones).run(deaf)
+    assert list(added.objects) == [pin_key(OLD)], "the mark comes first"
+    deliver(spool, sister, added, wanted=pinned_ones).run(deaf)
+    assert added.objects == sister.objects
+    assert in_spool(spool) == []
+    listener = Listener()
+    deliver(spool, sister, added, wanted=pinned_ones).run(listener)
+    assert listener.of(Progressed) == []
 
 
 def test_a_damaged_sister_is_not_copied(spool: Spool) -> None:

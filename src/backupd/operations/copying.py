@@ -9,16 +9,15 @@ from datetime import timedelta
 
 from backupd.errors import DestinationError, Interrupted
 from backupd.events import CopyEnded, CopyStarted, LeftoversSwept, Progressed
-from backupd.model import Backup, Scope, SpooledArchive, StoredObject
+from backupd.model import Backup, SpooledArchive, StoredObject
 from backupd.naming import (
     archive_number,
     archive_time,
     checksum_key,
     pin_key,
     scope_among,
-    scope_key,
 )
-from backupd.operations.beside import put_beside
+from backupd.operations.beside import marks_of, put_beside
 from backupd.ports import Clock, Destination, Observer, Progress
 from backupd.reports import Copy
 from backupd.spool import Spool
@@ -81,19 +80,22 @@ class Copying:
             if copies:
                 observe(CopyEnded(copy=copies[-1]))
             return Standing(holds=None, copies=tuple(copies), down=True)
-        standing = self.bring(archives, holds, observe)
+        standing = self.bring(archives, self._kept(archives, holds), holds, observe)
         if not standing.down:
             self._sweep(observe)
         return standing
 
     def bring(
-        self, archives: Sequence[SpooledArchive], holds: Mapping[str, int], observe: Observer
+        self,
+        archives: Sequence[SpooledArchive],
+        kept: Collection[str],
+        holds: Mapping[str, int],
+        observe: Observer,
     ) -> Standing:
-        """Deliver what is missing of `archives` at a destination that holds `holds`.
+        """Deliver what is missing of those `archives` that are `kept` where `holds` are.
 
         When the destination turns out to be down, the rest counts as failed and is not tried.
         """
-        kept = self._kept(archives, holds)
         held, copies, down = dict(holds), [], None
         for archive in archives:
             both = {archive.name, checksum_key(archive.name)}
@@ -103,8 +105,8 @@ class Copying:
                 copies.append(self._failed(archive, down))
                 continue
             try:
-                copy = self._succeeded(archive, self._deliver(archive, observe))
-                held |= {archive.name: archive.size, checksum_key(archive.name): 0}
+                copy = self._succeeded(archive, self._deliver(archive, held, observe))
+                held |= {**as_sizes([archive]), checksum_key(archive.name): 0}
             except DestinationError as error:
                 copy = self._failed(archive, error)
                 down = error if error.temporary else None
@@ -130,8 +132,10 @@ class Copying:
         backups = as_backups(sizes, self.delivery.destination.name, self.spool)
         return {*self.wanted(backups), self.fresh}
 
-    def _deliver(self, archive: SpooledArchive, observe: Observer) -> StoredObject:
-        """Store archive and checksum; the copy must be what was built."""
+    def _deliver(
+        self, archive: SpooledArchive, held: Collection[str], observe: Observer
+    ) -> StoredObject:
+        """Store marks, archive and checksum; the copy must be what was built."""
         destination = self.delivery.destination
         late = archive.name != self.fresh
         observe(
@@ -139,9 +143,9 @@ class Copying:
                 destination=destination.name, key=archive.name, size=archive.size, late=late
             )
         )
-        if archive.scope is not Scope.FULL:  # first, so that it never looks like a full one
-            mark = f"This backup is not a full one: {archive.scope}.\n"
-            put_beside(destination, scope_key(archive.name, archive.scope), mark)
+        for key, text in marks_of(archive).items():  # first, so that it is never taken for less
+            if key not in held:
+                put_beside(destination, key, text)
         on_progress = self._progress(archive, observe)
         stored = destination.store(archive.name, archive.path, on_progress=on_progress)
         if (stored.size, stored.sha256) != (archive.size, archive.sha256):
@@ -201,11 +205,7 @@ class Copying:
 
 def as_sizes(archives: Sequence[SpooledArchive]) -> dict[str, int]:
     """Give the keys that a destination with these archives would have, marks included."""
-    marks = {
-        scope_key(archive.name, archive.scope): 0
-        for archive in archives
-        if archive.scope is not Scope.FULL
-    }
+    marks = {mark: 0 for archive in archives for mark in marks_of(archive)}
     return {archive.name: archive.size for archive in archives} | marks
 
 

@@ -130,7 +130,9 @@ class Deliver:
                 continue
             brought = side_by_side(
                 {
-                    name: partial(copyings[name].bring, [archive], standings[name].holds or {})
+                    name: partial(
+                        copyings[name].bring, [archive], {gap.key}, standings[name].holds or {}
+                    )
                     for name in lacking
                 },
                 observe,

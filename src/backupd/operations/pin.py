@@ -12,10 +12,8 @@ from backupd.cleaning import Marking, PinReport
 from backupd.errors import DestinationError, ObjectNotFoundError
 from backupd.model import Backup
 from backupd.naming import pin_key
-from backupd.operations.beside import put_beside
+from backupd.operations.beside import PIN_TEXT, put_beside
 from backupd.ports import Destination, Observer
-
-_TEXT = "This backup is pinned: backupd never removes it. 'backupd unpin' takes this file away.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +68,7 @@ def _everywhere(
 
 def _pin(destination: Destination, backup: Backup) -> None:
     if not backup.pinned:
-        put_beside(destination, pin_key(backup.key), _TEXT)
+        put_beside(destination, pin_key(backup.key), PIN_TEXT)
 
 
 def _unpin(destination: Destination, backup: Backup) -> None:

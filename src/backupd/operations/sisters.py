@@ -23,6 +23,7 @@ class Gap:
     size: int
     created_at: datetime
     scope: Scope
+    pinned: bool
     holders: tuple[str, ...]
     lacking: tuple[str, ...]
 
@@ -49,6 +50,7 @@ def gaps(
             size=backup.size,
             created_at=backup.created_at,
             scope=backup.scope,
+            pinned=backup.pinned,
             holders=tuple(name for name, held in holds.items() if backup.key in held),
             lacking=tuple(lacking[backup.key]),
         )
@@ -71,6 +73,7 @@ def fetch(gap: Gap, sister: Destination, spool: Spool, observe: Observer) -> Spo
         size=gap.size,
         sha256=_known_digest(gap.key, sister),
         scope=gap.scope,
+        pinned=gap.pinned,
     )
     return spool.take_in(wanted, _told(gap, sister, observe))
 
