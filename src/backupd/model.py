@@ -227,6 +227,8 @@ class SpooledArchive:
     sha256: str
     scope: Scope = Scope.FULL
     pinned: bool = False
+    certified: bool = True
+    """Whether its SHA-256 is known to be that of what was built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

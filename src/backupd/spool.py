@@ -137,7 +137,7 @@ class Spool:
         """Write the record, durably: without it an archive of less would pass for a full one."""
         document = {"size": archive.size, "sha256": archive.sha256, "scope": archive.scope}
         if isinstance(archive, SpooledArchive):
-            document["pinned"] = archive.pinned
+            document |= {"pinned": archive.pinned, "certified": archive.certified}
         record = self.path / (archive.name + _RECORD)
         partial = self.path / (record.name + _PARTIAL)
         write_private(partial, json.dumps(document).encode())
@@ -168,16 +168,21 @@ class Spool:
         size = path.stat().st_size
         try:
             document = json.loads((self.path / (name + _RECORD)).read_text())
-            scope, sha256 = Scope(document["scope"]), str(document["sha256"])
-            pinned = bool(document.get("pinned"))
-            known = document["size"] == size
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            known = False
-        if not known:
-            scope, sha256, pinned = self.scope_of(path) or Scope.FULL, sha256_of(path), False
-        return SpooledArchive(
-            name=name, path=path, size=size, sha256=sha256, scope=scope, pinned=pinned
-        )
+            known = SpooledArchive(
+                name=name,
+                path=path,
+                size=document["size"],
+                sha256=document["sha256"],
+                scope=Scope(document["scope"]),
+                pinned=document.get("pinned", False),
+                certified=document.get("certified", True),
+            )
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            known = None
+        if known is not None and known.size == size:
+            return known
+        scope = self.scope_of(path) or Scope.FULL
+        return SpooledArchive(name=name, path=path, size=size, sha256=sha256_of(path), scope=scope)
 
     def _unusable(self, error: OSError) -> ArchiveError:
         return ArchiveError(

@@ -1,7 +1,9 @@
 """Deliveries that stand alone: who gets what, when, and what the spool keeps."""
 
 import hashlib
+import io
 import threading
+import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +52,12 @@ def holding(name: str, *archives: str) -> MemoryDestination:
         digest = hashlib.sha256(content).hexdigest()
         destination.objects[f"{archive}.sha256"] = f"{digest}  {archive}\n".encode()
     return destination
+
+
+def zip_of_nothing() -> bytes:
+    file = io.BytesIO()
+    zipfile.ZipFile(file, "w").close()
+    return file.getvalue()
 
 
 def deliver(spool: Spool, *destinations: Destination, **more: object) -> Deliver:
@@ -189,6 +197,43 @@ def test_another_sister_steps_in_for_a_damaged_one(spool: Spool) -> None:
     added = MemoryDestination("added")
     deliver(spool, damaged, good, added).run(deaf)
     assert added.objects == good.objects
+
+
+def test_a_sister_whose_copy_is_cut_does_not_keep_a_whole_one_from_being_brought(
+    spool: Spool,
+) -> None:
+    good, cut = holding("good", OLD), holding("cut", OLD)
+    cut.objects[OLD] = cut.objects[OLD][:-10]
+    for first, second in ((good, cut), (cut, good)):
+        added = MemoryDestination("added")
+        deliver(spool, first, second, added).run(deaf)
+        assert added.objects == good.objects
+
+
+@pytest.mark.parametrize("length", [0, 10])
+def test_what_is_cut_and_has_no_checksum_is_not_brought(spool: Spool, length: int) -> None:
+    cut, added = MemoryDestination("cut"), MemoryDestination("added")
+    cut.objects[OLD] = zip_of_nothing()[:length]
+    report = deliver(spool, cut, added).run(deaf)
+    assert "cut short" in report.copies[0].error
+    assert (added.objects, list(spool.path.iterdir())) == ({}, [])
+
+
+def test_a_copy_with_a_checksum_is_brought_rather_than_one_without(spool: Spool) -> None:
+    without, good = MemoryDestination("without"), holding("good", OLD)
+    without.objects[OLD] = zip_of_nothing()
+    deliver(spool, without, good, added := MemoryDestination("added")).run(deaf)
+    assert added.objects == good.objects
+
+
+def test_no_checksum_is_made_for_what_nobody_knows_to_be_as_it_was_built(spool: Spool) -> None:
+    sister, added = MemoryDestination("sister"), MemoryDestination("added")
+    sister.objects[OLD] = zip_of_nothing()
+    deliver(spool, sister, FailingDestination(added, at=3, times=1)).run(deaf)
+    assert in_spool(spool) == [OLD]
+    assert deliver(spool, sister, added).run(deaf).outcome is Outcome.SUCCEEDED
+    assert added.objects == {OLD: zip_of_nothing()}
+    assert in_spool(spool) == []
 
 
 def test_what_retention_would_not_keep_is_not_brought(spool: Spool) -> None:

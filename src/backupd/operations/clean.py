@@ -150,7 +150,7 @@ def _locked(destination: Destination, backups: Sequence[Backup]) -> dict[str, Ba
 
 def _is_whole(destination: Destination, backup: Backup) -> bool:
     try:
-        return has_its_end(destination, backup)
+        return has_its_end(destination, backup.key, backup.size)
     except ObjectNotFoundError:
         return False  # somebody else removed it since it was listed
 

@@ -98,15 +98,17 @@ class Copying:
         """
         held, copies, down = dict(holds), [], None
         for archive in archives:
-            both = {archive.name, checksum_key(archive.name)}
-            if archive.name not in kept or both <= held.keys():
+            whole = {archive.name: archive.size}
+            if archive.certified:
+                whole[checksum_key(archive.name)] = 0
+            if archive.name not in kept or whole.keys() <= held.keys():
                 continue
             if down is not None:
                 copies.append(self._failed(archive, down))
                 continue
             try:
                 copy = self._succeeded(archive, self._deliver(archive, held, observe))
-                held |= {**as_sizes([archive]), checksum_key(archive.name): 0}
+                held |= as_sizes([archive]) | whole
             except DestinationError as error:
                 copy = self._failed(archive, error)
                 down = error if error.temporary else None
@@ -155,8 +157,9 @@ class Copying:
                 f"The copy at '{destination.name}' is not what was built; it was removed.",
                 hint="Check the storage and the network there; the next run tries again.",
             )
-        checksum = f"{archive.sha256}  {archive.name}\n"
-        put_beside(destination, checksum_key(archive.name), checksum)
+        if archive.certified:
+            checksum = f"{archive.sha256}  {archive.name}\n"
+            put_beside(destination, checksum_key(archive.name), checksum)
         return stored
 
     def _progress(self, archive: SpooledArchive, observe: Observer) -> Progress:

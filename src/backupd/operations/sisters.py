@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from backupd.archive.ending import has_its_end
+from backupd.errors import ArchiveError
 from backupd.events import Progressed
 from backupd.model import Scope, SpooledArchive
 from backupd.naming import checksum_key
@@ -20,11 +22,11 @@ class Gap:
     """One archive, the destinations that hold it, and those that should."""
 
     key: str
-    size: int
     created_at: datetime
     scope: Scope
     pinned: bool
-    holders: tuple[str, ...]
+    holders: Mapping[str, int]
+    """The size of each one's copy; those that have its checksum come first."""
     lacking: tuple[str, ...]
 
 
@@ -37,7 +39,9 @@ def gaps(
     failed already.
     """
     holds = {name: each.holds for name, each in standings.items() if each.holds is not None}
-    everything = {key: size for held in holds.values() for key, size in held.items()}
+    everything: dict[str, int] = {}
+    for held in holds.values():
+        everything |= {key: max(size, everything.get(key, 0)) for key, size in held.items()}
     lacking: dict[str, list[str]] = {}
     for name, held in holds.items():
         if not standings[name].down:
@@ -47,11 +51,10 @@ def gaps(
     found = [
         Gap(
             key=backup.key,
-            size=backup.size,
             created_at=backup.created_at,
             scope=backup.scope,
             pinned=backup.pinned,
-            holders=tuple(name for name, held in holds.items() if backup.key in held),
+            holders=_holders(backup.key, holds),
             lacking=tuple(lacking[backup.key]),
         )
         for backup in as_backups(everything, "", spool)
@@ -60,22 +63,37 @@ def gaps(
     return sorted(found, key=lambda gap: (gap.created_at, gap.key))
 
 
+def _holders(key: str, holds: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
+    beside = checksum_key(key)
+    best_first = sorted(holds.items(), key=lambda each: beside not in each[1])
+    return {name: held[key] for name, held in best_first if key in held}
+
+
 def fetch(gap: Gap, sister: Destination, spool: Spool, observe: Observer) -> SpooledArchive:
     """Bring an archive from a sister into the spool, checked against its checksum object.
+
+    Where there is none, it must have its end, and is not certified.
 
     Raises:
         DestinationError: the sister cannot give it.
         ArchiveError: there is no room for it, or the sister's copy is damaged.
     """
+    size, sha256 = gap.holders[sister.name], _known_digest(gap.key, sister)
+    if not sha256 and not has_its_end(sister, gap.key, size):
+        raise ArchiveError(
+            f"The copy of {gap.key} at '{sister.name}' is cut short; nobody else gets it.",
+            hint=f"Run 'backupd verify {gap.key}'; if no copy is whole, remove those that are not.",
+        )
     wanted = SpooledArchive(
         name=gap.key,
         path=spool.path / gap.key,
-        size=gap.size,
-        sha256=_known_digest(gap.key, sister),
+        size=size,
+        sha256=sha256,
         scope=gap.scope,
         pinned=gap.pinned,
+        certified=bool(sha256),
     )
-    return spool.take_in(wanted, _told(gap, sister, observe))
+    return spool.take_in(wanted, _told(wanted, sister, observe))
 
 
 def _known_digest(key: str, sister: Destination) -> str:
@@ -88,9 +106,9 @@ def _known_digest(key: str, sister: Destination) -> str:
     return match[1] if match else ""
 
 
-def _told(gap: Gap, sister: Destination, observe: Observer) -> Iterator[bytes]:
+def _told(wanted: SpooledArchive, sister: Destination, observe: Observer) -> Iterator[bytes]:
     done = 0
-    for chunk in sister.read(gap.key):
+    for chunk in sister.read(wanted.name):
         done += len(chunk)
-        observe(Progressed(phase=f"fetching from {sister.name}", done=done, total=gap.size))
+        observe(Progressed(phase=f"fetching from {sister.name}", done=done, total=wanted.size))
         yield chunk
