@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC
 from pathlib import Path
 
@@ -226,6 +226,75 @@ def test_killed_twice_and_then_failing_it_is_all_old(tmp_path: Path) -> None:
             site.restoring(before=("false",)).run(deaf)
         assert site.is_new() if not killed else site.is_old()
         number += 1
+
+
+CHANGES = {"os.rename", "os.remove", "os.rmdir"}
+
+
+def dying_at(act: Callable[[], object], number: int) -> bool:
+    """Do it in a process that is killed before the given change of a name; tell whether it was."""
+    child = os.fork()
+    if child == 0:
+        left = number
+
+        def die(event: str, _: tuple[object, ...]) -> None:
+            nonlocal left
+            if event in CHANGES:
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(die)
+        with suppress(BaseException):
+            act()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def refused_by_a_hook(site: Site) -> None:
+    """Restore up to where live files would be touched, which puts back what others left."""
+    with pytest.raises(BackupdError, match="RESTORE__BEFORE"):
+        site.restoring(before=("false",)).run(deaf)
+
+
+def test_killed_while_it_takes_away_what_it_put_back_nothing_is_lost(tmp_path: Path) -> None:
+    killed, number = True, 0
+    while killed:
+        (tmp_path / str(number)).mkdir()
+        site = Site(tmp_path / str(number))
+        assert die_at(site, 11)  # most are in their places
+        killed = dying_at(lambda site=site: refused_by_a_hook(site), number)  # type: ignore[misc]
+        refused_by_a_hook(site)
+        assert site.is_old()
+        number += 1
+    assert number > 10
+
+
+def test_interrupted_when_all_has_just_ended_and_killed_while_it_puts_back(tmp_path: Path) -> None:
+    killed, number = True, 0
+    while killed:
+        (tmp_path / str(number)).mkdir()
+        site = Site(tmp_path / str(number))
+
+        def interrupted(site: Site = site) -> None:
+            journals = 0
+
+            def interrupt(event: str, arguments: tuple[object, ...]) -> None:
+                nonlocal journals
+                journals += event == "os.rename" and str(arguments[1]).endswith("/journal.json")
+                if event == "open" and journals == 2:
+                    journals += 1
+                    raise Failed
+
+            sys.addaudithook(interrupt)
+            site.restore()
+
+        killed = dying_at(interrupted, number)
+        refused_by_a_hook(site)
+        assert site.is_old() or site.is_new()
+        number += 1
+    assert number > 10
 
 
 def command(text: str) -> str:

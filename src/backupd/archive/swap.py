@@ -9,7 +9,8 @@ tells how far the swap has come, and no step needs to be written down:
     not in new            the restored file has taken its place
 
 Undoing follows the same table backwards. The journal names the members; it is there from before
-the first step until the last.
+the first step until the last, and while it is, nothing is taken out of a workspace: what is gone
+from `new` would pass for what has taken its place.
 """
 
 import json
@@ -157,9 +158,22 @@ class Journal:
         except OSError as error:
             raise BackupdError(f"{folder} cannot be written: {error.strerror}.") from error
 
+    @staticmethod
+    def remove(folder: Path) -> None:
+        """Take it away, and make sure that it stays away: there is nothing to undo any more.
+
+        Raises:
+            BackupdError: the system refuses.
+        """
+        try:
+            (folder / _JOURNAL).unlink(missing_ok=True)
+            sync_directory(folder)
+        except OSError as error:
+            raise BackupdError(f"{folder} cannot be written: {error.strerror}.") from error
+
 
 def read_journal(folder: Path) -> Journal | None:
-    """Read the journal of a workspace; None if nothing was put in place yet.
+    """Read the journal of a workspace; None if nothing is in place yet, or no more.
 
     Raises:
         BackupdError: it cannot be read.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from backupd.archive.swap import Base, Journal, Workspace, remove_tree
+from backupd.archive.swap import Base, Journal, Workspace, read_journal, remove_tree
 from backupd.events import Progressed
 from backupd.model import ManifestEntry
 from backupd.ports import Observer
@@ -59,11 +59,14 @@ class Swap:
         replace(self.journal, ended=True).write(self.folder)
 
     def undo(self, observe: Observer) -> None:
-        """Put everything back, as far as it came.
+        """Put everything back, as far as it came; after that, there is nothing to undo any more.
 
         Raises:
             BackupdError: something cannot be put back; the next run tries again.
         """
+        written = read_journal(self.folder)
+        if written and written.ended:  # it was interrupted right after all had ended
+            self.journal.write(self.folder)
         on_step = _steps(observe, "putting back", 2 * len(self.journal.paths))
         for name in reversed(self.journal.databases):
             if name in self.databases and self._saved(name).exists():
@@ -74,9 +77,13 @@ class Swap:
             paths = [path for path in self.journal.paths if base_of(bases, path) is workspace.base]
             made = [path for path in self.journal.made if base_of(bases, path) is workspace.base]
             workspace.undo(paths, made, on_step)
+        os.sync()
+        self.journal.remove(self.folder)
 
     def clear(self) -> None:
-        """Remove all workspaces; that with the journal goes last.
+        """Remove all workspaces; that of the root goes last.
+
+        There must be nothing to undo: all has ended, or was undone, or was not begun.
 
         Raises:
             BackupdError: the system refuses.
