@@ -216,6 +216,7 @@ class App:
         last = self.history.last_success("backup")
         return TakeBackup(
             set_name=self.set_name,
+            root=self.root,
             zone=self.zone,
             clock=self.clock,
             files=None if request.only_db else self._files(request.exclude),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backupd.archive.swap import Base, Journal
 from conftest import Program, names
 from fakes.overheard import secret
 
@@ -127,6 +128,25 @@ def test_what_a_killed_restore_left_is_not_backed_up(app: Program) -> None:
     assert ".backupd-restore" not in again.out
     assert ".partial" not in again.out
     assert done.code == again.code == 0
+
+
+def test_a_half_restored_application_is_not_backed_up(app: Program) -> None:
+    left = app.root / ".backupd-restore-2025-11-08-01-00-00"
+    left.mkdir()
+    base = Base(location=app.root)
+    journal = Journal(bases=(base,), paths=("app/code.php",), made=(), databases=())
+    journal.write(left)
+    (left / "old/app").mkdir(parents=True)
+    (left / "new").mkdir()
+    (app.root / "app/code.php").rename(left / "old/app/code.php")
+    before = names(app.backups)
+    for how in ((), ("--only-db",)):
+        done = app("run", *how)
+        assert (done.code, names(app.backups)) == (1, before)
+        assert f"half restored: {left}" in done.err
+        assert "backupd restore --in-place" in done.err
+    assert app("restore", "--in-place").code == 0
+    assert app("run").code == 0
 
 
 def test_verify_says_good_and_then_damaged(app: Program) -> None:

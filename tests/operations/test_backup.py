@@ -79,6 +79,7 @@ def delivering(tmp_path: Path, *deliveries: Delivery) -> Deliver:
 def backup(root: Path, tmp_path: Path, memory: MemoryDestination) -> TakeBackup:
     return TakeBackup(
         set_name="shop",
+        root=root,
         zone=ZoneInfo("UTC"),
         clock=WoundClock(),
         files=FileTree(root=root),

@@ -204,6 +204,19 @@ def left_over(location: Path) -> Path | None:
     return next(iter(sorted(location.glob(f"{PREFIX}*"))), None)
 
 
+def half_swapped(location: Path) -> Path | None:
+    """Find the workspace of a restore that was killed while live files were moved.
+
+    Raises:
+        BackupdError: a journal cannot be read, so that nobody knows.
+    """
+    for folder in sorted(location.glob(f"{PREFIX}*")):
+        journal = read_journal(folder)
+        if journal and not journal.ended:
+            return folder
+    return None
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a tree whose directories may forbid it.
 

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from backupd import __version__
 from backupd.archive.making import Making
+from backupd.archive.swap import half_swapped
 from backupd.archive.writer import build_archive
 from backupd.durable import sync_directory
-from backupd.errors import ArchiveError, DestinationError, SourceError
+from backupd.errors import ArchiveError, DestinationError, RefusedError, SourceError
 from backupd.events import (
     ArchiveBuilt,
     ArchiveStarted,
@@ -44,6 +45,8 @@ class TakeBackup:
     """One complete backup of a set; sources that are not asked for are not given to it."""
 
     set_name: str
+    root: Path
+    """The application's."""
     zone: ZoneInfo
     clock: Clock
     files: Source | None
@@ -71,9 +74,11 @@ class TakeBackup:
         """Build first, deliver after.
 
         Raises:
+            RefusedError: the application is half restored.
             SourceError: a source cannot be read as a whole, a dump failed.
             ArchiveError: the archive cannot be built; nothing was delivered.
         """
+        self._refuse_half_restored()
         started_at = self.clock.now()
         with self._spool(observe) as scratch:
             archive = self._build(observe, started_at, scratch)
@@ -88,6 +93,15 @@ class TakeBackup:
             late=tuple(copy for copy in delivered.copies if copy.key != archive.name),
             finished_at=delivered.finished_at,
         )
+
+    def _refuse_half_restored(self) -> None:
+        if folder := half_swapped(self.root):
+            raise RefusedError(
+                f"The application is half restored: {folder} is of a restore in place that was "
+                "killed.",
+                hint="Run the same 'backupd restore --in-place' again: it puts everything back "
+                "first. Then take the backup.",
+            )
 
     @contextmanager
     def _spool(self, observe: Observer) -> Iterator[Path]:
