@@ -1,6 +1,6 @@
 """What a destination holds, as backups."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
@@ -117,3 +117,8 @@ class Catalog:
             pinned=pin_key(archive.key) in marks,
             locked_until=locked_until if self.lock_days else None,
         )
+
+
+def dated_by_now(backups: Sequence[Backup], now: datetime) -> Sequence[Backup]:
+    """Leave out those that a wrong clock dated in the future, unless there are no others."""
+    return [backup for backup in backups if backup.created_at <= now] or backups

@@ -16,7 +16,7 @@ from backupd.operations.drill import Drill
 from backupd.operations.in_place import InPlace
 from backupd.operations.load import LoadDumps
 from backupd.operations.restore import Restore
-from backupd.operations.select import Selection, choose_backup, passed_over
+from backupd.operations.select import Selection, choose_backup, from_the_future, passed_over
 from backupd.operations.sqlite_in_place import SqliteInPlace
 from backupd.operations.staging import Application
 from backupd.ports import Loader
@@ -45,7 +45,8 @@ class RestoreRequest:
 def restore(app: App, request: RestoreRequest) -> tuple[Restore | InPlace, tuple[str, ...]]:
     """Make the operation that restores; and say what it does without.
 
-    That is destinations that did not answer, and newer backups that are known to be damaged.
+    That is destinations that did not answer, and newer backups that are known to be damaged or
+    dated in the future.
 
     Raises:
         ObjectNotFoundError: there is no such backup.
@@ -147,14 +148,19 @@ def _copies(app: App, request: RestoreRequest) -> tuple[tuple[ObjectView, ...], 
             "where.",
         )
     destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
-    at, scope = request.at, request.scope
-    chosen = choose_backup(backups, name=request.backup, at=at, scope=scope)
+    now, at, scope = app.clock.now(), request.at, request.scope
+    chosen = choose_backup(backups, now=now, name=request.backup, at=at, scope=scope)
     notes = [f"Not asked: {failure}" for failure in unanswered]
     if request.backup == LATEST:
         notes += [
             f"Passed over: {key} is newer, and known to be damaged. Named, and with "
             "--skip-damaged, it gives what is whole in it."
-            for key in passed_over(backups, chosen, at=at, scope=scope)
+            for key in passed_over(backups, chosen, now=now, at=at, scope=scope)
+        ]
+        notes += [
+            f"Passed over: {key} is dated in the future, by a clock that was wrong. Name it to "
+            "restore it."
+            for key in from_the_future(backups, chosen, now=now, at=at)
         ]
     copies = tuple(
         ObjectView(destination=destinations[each.destination], key=each.key, size=each.size)

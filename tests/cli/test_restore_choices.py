@@ -69,6 +69,18 @@ def test_a_backup_is_chosen_by_name_or_by_a_moment(app: Program) -> None:
         assert f" members of {chosen} would be written to " in done.out
 
 
+def test_what_a_wrong_clock_dated_in_the_future_is_passed_over_by_all(app: Program) -> None:
+    future = "shop-2199-01-01-00-00-00.zip"
+    for name in (OLD, f"{OLD}.sha256"):
+        (app.backups / name).rename(app.backups / name.replace(OLD, future))
+    done = app("restore", "--to", str(app.folder / "out"))
+    assert done.code == 0, done.err
+    assert f"Passed over: {future} is dated in the future" in done.err
+    assert (app.folder / "out/app/code.php").read_text() == "new"
+    for proving in ("verify", "drill"):
+        assert future not in app(proving).out
+
+
 def test_a_moment_is_meant_in_the_zone_of_the_set(app: Program) -> None:
     app.set(TIMEZONE="America/New_York")
     done = app("restore", "--to", "x", "--at", "2025-11-08 00:59", "--dry-run")

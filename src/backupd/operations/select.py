@@ -8,6 +8,7 @@ from pathspec import GitIgnoreSpec
 
 from backupd.archive.honesty import parents
 from backupd.archive.reader import StoredMember
+from backupd.catalog import dated_by_now
 from backupd.errors import ObjectNotFoundError, RefusedError
 from backupd.model import Backup, Condition, MemberKind, Scope
 from backupd.naming import LATEST
@@ -75,13 +76,18 @@ def _asked(member: StoredMember) -> str:
 
 
 def passed_over(
-    backups: Sequence[Backup], chosen: Sequence[Backup], *, at: datetime | None, scope: Scope
+    backups: Sequence[Backup],
+    chosen: Sequence[Backup],
+    *,
+    now: datetime,
+    at: datetime | None,
+    scope: Scope,
 ) -> tuple[str, ...]:
     """Name the backups that the newest would be among if they were not known to be damaged."""
     newest = max(backup.rank[1:] for backup in chosen)
     newer = [
         backup
-        for backup in backups
+        for backup in dated_by_now(backups, now)
         if backup.rank[1:] > newest
         and backup.scope in {Scope.FULL, scope}
         and (at is None or backup.created_at <= at)
@@ -89,18 +95,31 @@ def passed_over(
     return tuple(sorted({backup.key for backup in newer}, reverse=True))
 
 
+def from_the_future(
+    backups: Sequence[Backup], chosen: Sequence[Backup], *, now: datetime, at: datetime | None
+) -> tuple[str, ...]:
+    """Name the backups not after `at` that are dated in the future, and were not chosen."""
+    keys = {
+        backup.key
+        for backup in backups
+        if backup.created_at > now and (at is None or backup.created_at <= at)
+    }
+    return tuple(sorted(keys - {backup.key for backup in chosen}, reverse=True))
+
+
 def choose_backup(
     backups: Sequence[Backup],
     *,
+    now: datetime,
     name: str = LATEST,
     at: datetime | None = None,
     scope: Scope = Scope.FULL,
 ) -> tuple[Backup, ...]:
     """Pick a backup by name, or the newest, or the newest not after `at`; give all its copies.
 
-    The newest is one that is not known to be damaged, and that holds all of `scope`, if there is
-    one. Copies keep the order of `backups`, in which the nearest destination comes first; damaged
-    ones come last.
+    The newest is one that is not dated in the future, that is not known to be damaged, and that
+    holds all of `scope`, if there is one. Copies keep the order of `backups`, in which the nearest
+    destination comes first; damaged ones come last.
 
     Raises:
         ObjectNotFoundError: there is no such backup.
@@ -114,6 +133,9 @@ def choose_backup(
         if not early:
             when = f" not after {at:%Y-%m-%d %H:%M:%S %Z}" if at else ""
             raise ObjectNotFoundError(f"There is no backup{when}.")
-        newest = max(early, key=lambda backup: (backup.scope in {Scope.FULL, scope}, backup.rank))
+        newest = max(
+            dated_by_now(early, now),
+            key=lambda backup: (backup.scope in {Scope.FULL, scope}, backup.rank),
+        )
         copies = [backup for backup in early if backup.key == newest.key]
     return tuple(sorted(copies, key=lambda backup: backup.condition is Condition.DAMAGED))

@@ -4,13 +4,14 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 
 from backupd.archive.check import Check, checkers
 from backupd.archive.reader import OpenArchive, Run, open_archive, runs
 from backupd.archive.view import ObjectView
 from backupd.archive.workers import Workers
-from backupd.catalog import Catalog
+from backupd.catalog import Catalog, dated_by_now
 from backupd.errors import BackupdError, DamagedError, DestinationError, ObjectNotFoundError
 from backupd.events import BackupProved, Progressed
 from backupd.model import Backup, Scope
@@ -120,7 +121,7 @@ def copies_everywhere(
     for catalog in catalogs:
         destination = catalog.destination
         try:
-            chosen = _chosen(catalog.backups(), backup)
+            chosen = _chosen(catalog.backups(), backup, clock.now())
         except DestinationError as error:
             failed = Proof(
                 destination=destination.name,
@@ -141,12 +142,13 @@ def copies_everywhere(
     return found
 
 
-def _chosen(backups: Sequence[Backup], backup: str) -> Sequence[Backup]:
+def _chosen(backups: Sequence[Backup], backup: str, now: datetime) -> Sequence[Backup]:
     if backup == ALL:
         return backups
     if backup == LATEST:  # even if it is known to be damaged: it may have been mended
-        whole = [each for each in backups if each.scope is Scope.FULL]
-        return (whole or backups)[:1]
+        there = dated_by_now(backups, now)
+        whole = [each for each in there if each.scope is Scope.FULL]
+        return (whole or there)[:1]
     return [each for each in backups if each.key in {backup, f"{backup}.zip"}]
 
 
