@@ -1,7 +1,7 @@
 """App → the operations that restore backups: restore, drill, and loading dumps."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ def restore(app: App, request: RestoreRequest) -> tuple[Restore | InPlace, tuple
     """Make the operation that restores; and say what it does without.
 
     That is destinations that did not answer, and newer backups that are known to be damaged or
-    dated in the future.
+    dated in the future, and a full backup if there is none.
 
     Raises:
         ObjectNotFoundError: there is no such backup.
@@ -148,25 +148,39 @@ def _copies(app: App, request: RestoreRequest) -> tuple[tuple[ObjectView, ...], 
             "where.",
         )
     destinations = {catalog.destination.name: catalog.destination for catalog in catalogs}
-    now, at, scope = app.clock.now(), request.at, request.scope
-    chosen = choose_backup(backups, now=now, name=request.backup, at=at, scope=scope)
+    chosen = choose_backup(
+        backups, now=app.clock.now(), name=request.backup, at=request.at, scope=request.scope
+    )
     notes = [f"Not asked: {failure}" for failure in unanswered]
     if request.backup == LATEST:
-        notes += [
-            f"Passed over: {key} is newer, and known to be damaged. Named, and with "
-            "--skip-damaged, it gives what is whole in it."
-            for key in passed_over(backups, chosen, now=now, at=at, scope=scope)
-        ]
-        notes += [
-            f"Passed over: {key} is dated in the future, by a clock that was wrong. Name it to "
-            "restore it."
-            for key in from_the_future(backups, chosen, now=now, at=at)
-        ]
+        notes += _on_the_latest(backups, chosen, request, app.clock.now())
     copies = tuple(
         ObjectView(destination=destinations[each.destination], key=each.key, size=each.size)
         for each in chosen
     )
     return copies, tuple(notes)
+
+
+def _on_the_latest(
+    backups: Sequence[Backup], chosen: Sequence[Backup], request: RestoreRequest, now: datetime
+) -> Iterator[str]:
+    """Say what is not as whoever asks for the latest backup expects."""
+    at, scope = request.at, request.scope
+    for key in passed_over(backups, chosen, now=now, at=at, scope=scope):
+        yield (
+            f"Passed over: {key} is newer, and known to be damaged. Named, and with "
+            "--skip-damaged, it gives what is whole in it."
+        )
+    for key in from_the_future(backups, chosen, now=now, at=at):
+        yield (
+            f"Passed over: {key} is dated in the future, by a clock that was wrong. Name it to "
+            "restore it."
+        )
+    if chosen[0].scope not in {Scope.FULL, scope}:
+        yield (
+            f"Not a full backup: {chosen[0].key} is '{chosen[0].scope}', and there is no full one "
+            "to take instead."
+        )
 
 
 def _all_backups(catalogs: Sequence[Catalog]) -> tuple[list[Backup], tuple[str, ...]]:

@@ -81,6 +81,24 @@ def test_what_a_wrong_clock_dated_in_the_future_is_passed_over_by_all(app: Progr
         assert future not in app(proving).out
 
 
+@pytest.mark.parametrize(
+    ("how", "scope"),
+    [("--only-db", "only-db"), ("--only-files", "only-files"), ("--exclude=*.php", "selected")],
+)
+def test_a_latest_that_is_not_full_is_told_to_be_so(program: Program, how: str, scope: str) -> None:
+    rows(program, 1)
+    program.set(DATABASES__MAIN__URL="sqlite:///main.sqlite")
+    assert program("run", how).code == 0
+    [name] = names(program.backups)
+    done = program("restore", "--to", str(program.folder / "out"))
+    assert done.code == 0, done.err
+    assert f"Not a full backup: {name} is '{scope}'" in done.err
+    assert program("restore", name, "--to", str(program.folder / "out")).err == ""
+    if scope.startswith("only-"):
+        asked = program("restore", f"--{scope}", "--to", str(program.folder / "out"))
+        assert asked.err == ""
+
+
 def test_a_moment_is_meant_in_the_zone_of_the_set(app: Program) -> None:
     app.set(TIMEZONE="America/New_York")
     done = app("restore", "--to", "x", "--at", "2025-11-08 00:59", "--dry-run")
