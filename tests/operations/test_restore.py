@@ -314,3 +314,33 @@ def test_what_the_backup_never_took_is_said(tmp_path: Path, tree: Path, out: Pat
     report = restore(restoring(out, view_of(tmp_path / "kept")))
     assert report.plan.never_taken == ("secret.key",)
     assert report.outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    "pattern", ["secret.key", "*.key", "/closed/", "closed/**", "/closed/deep/a", "unread", "app.*"]
+)
+def test_what_is_asked_for_and_was_never_taken_is_an_error(
+    tmp_path: Path, out: Path, pattern: str
+) -> None:
+    tree = tmp_path / "tree"
+    (tree / "closed").mkdir(parents=True)
+    (tree / "hollow").mkdir()
+    unread = [
+        Omission(path=path, reason=OmissionReason.UNREADABLE, harmless=path == "unread")
+        for path in ("secret.key", "closed", "unread", "app.socket")
+    ]
+    archive_of(tree, tmp_path / "kept", members=tuple(unread))
+    asked = restoring(out, view_of(tmp_path / "kept"), selection=Selection(patterns=(pattern,)))
+    for act in (asked.plan, lambda: restore(asked)):
+        with pytest.raises(RefusedError, match=r"could not be read when .* \(unreadable\)"):
+            act()
+    assert not out.exists()
+
+
+def test_an_empty_directory_may_be_all_that_is_asked_for(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "tree/hollow").mkdir(parents=True)
+    omission = Omission(path="hollow.key", reason=OmissionReason.UNREADABLE)
+    archive_of(tmp_path / "tree", tmp_path / "kept", members=(omission,))
+    selection = Selection(patterns=("hollow",))
+    restore(restoring(out, view_of(tmp_path / "kept"), selection=selection))
+    assert (out / "hollow").is_dir()

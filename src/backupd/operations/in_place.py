@@ -94,7 +94,7 @@ class InPlace:
             )
         copies = Copies(self.copies, self.reading)
         archive = copies.open_next()
-        application, selected = self.application, self.selection.select(archive.members)
+        application, selected = self.application, self.selection.select(archive)
         if archive.manifest is None:
             application, selected = laid_out(application, selected)
         size = sum(member.entry.size for member in selected.content)

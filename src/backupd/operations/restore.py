@@ -74,7 +74,7 @@ class Restore:
     def _prepare(self) -> "_Prepared":
         copies = Copies(self.copies, self.reading)
         archive = copies.open_next()
-        selected = self.selection.select(archive.members)
+        selected = self.selection.select(archive)
         directories = {
             member.entry.path: member.entry
             for member in archive.members

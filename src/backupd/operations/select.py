@@ -7,7 +7,7 @@ from datetime import datetime
 from pathspec import GitIgnoreSpec
 
 from backupd.archive.honesty import parents
-from backupd.archive.reader import StoredMember
+from backupd.archive.reader import OpenArchive, StoredMember
 from backupd.catalog import dated_by_now
 from backupd.errors import ObjectNotFoundError, RefusedError
 from backupd.model import Backup, Condition, MemberKind, Scope
@@ -21,16 +21,19 @@ class Selection:
     scope: Scope = Scope.FULL
     patterns: tuple[str, ...] = ()
 
-    def select(self, members: Sequence[StoredMember]) -> "Selected":
+    def select(self, archive: OpenArchive) -> "Selected":
         """Choose among the members.
 
         Raises:
-            RefusedError: there are none.
+            RefusedError: there are none, or what is asked for was not taken into the backup.
         """
+        members = archive.members
         chosen = [member for member in members if self._wants(member)]
         if self.patterns:
             spec = GitIgnoreSpec.from_lines(self.patterns)
             chosen = [member for member in chosen if spec.match_file(_asked(member))]
+            if all(member.entry.kind is MemberKind.DIRECTORY for member in chosen):
+                self._refuse_what_was_not_taken(spec, archive)
         if not chosen:
             what = " ".join(self.patterns) or self.scope
             raise RefusedError(
@@ -39,6 +42,18 @@ class Selection:
                 "'storage/app/**'. 'restore --dry-run' lists what there is.",
             )
         return _with_parents(chosen, members)
+
+    def _refuse_what_was_not_taken(self, spec: GitIgnoreSpec, archive: OpenArchive) -> None:
+        """Refuse if there could be something, but for what could not be read."""
+        for omission in archive.manifest.omissions if archive.manifest else ():
+            within = f"{omission.path}/"
+            below = any(pattern.lstrip("/").startswith(within) for pattern in self.patterns)
+            if below or spec.match_file(within):
+                raise RefusedError(
+                    f"{omission.path} could not be read when the backup was taken "
+                    f"({omission.reason}), so the backup does not have it.",
+                    hint="Look for it in an earlier one: 'backupd list --backups' names them.",
+                )
 
     def _wants(self, member: StoredMember) -> bool:
         is_dump = member.entry.kind is MemberKind.DUMP
