@@ -62,7 +62,7 @@ def test_a_wrong_password_is_noticed_before_anything_is_written(
 
 def test_a_second_run_finds_everything_there(tmp_path: Path) -> None:
     restoring(PLAIN, tmp_path / "out").run(lambda _: None)
-    plan = restoring(PLAIN, tmp_path / "out").plan()
+    plan = restoring(PLAIN, tmp_path / "out").plan(lambda _: None)
     assert plan.unchanged == 4
     assert not plan.in_the_way
 

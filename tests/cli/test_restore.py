@@ -71,6 +71,10 @@ def test_something_in_the_way_is_named_and_nothing_is_written(app: Program) -> N
     assert "--overwrite" in done.err
     shown = app("restore", "--to", str(app.folder / "out"), "--dry-run")
     assert "In the way: .env" in shown.out
+    assert (shown.code, shown.err) == (1, done.err)
+    told = json.loads(app("restore", "--to", str(app.folder / "out"), "--dry-run", "--json").out)
+    assert told["exit_code"] == 1
+    assert app("restore", "--to", str(app.folder / "out"), "--dry-run", "--overwrite").code == 0
     assert [path.name for path in (app.folder / "out").iterdir()] == [".env"]
 
 

@@ -38,6 +38,9 @@ def test_a_restore_to_a_file_system_that_is_too_small_writes_nothing(app: Progra
         assert (done.code, list(small.iterdir())) == (1, [])
         assert "bytes free, and 4," in done.err
         assert "--path" in done.err
+        planned = app("restore", "--to", str(small), "--dry-run")
+        assert (planned.code, planned.err) == (1, done.err)
+        assert " needed, " in planned.out
         assert app("restore", "--to", str(small), "--path", "storage/1.bin").code == 0
 
 

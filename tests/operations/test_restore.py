@@ -17,7 +17,7 @@ from backupd.model import Member, MemberKind, Omission, OmissionReason, Outcome,
 from backupd.operations.restore import Restore
 from backupd.operations.retrieve import Reading
 from backupd.operations.select import Selection
-from backupd.reports import RestoreReport
+from backupd.reports import RestorePlan, RestoreReport
 from fakes.archives import KEY, CountingDestination, archive_of, look, odd_tree, view_of
 
 
@@ -40,6 +40,10 @@ def restoring(
 
 def restore(operation: Restore, listen: Callable[[Event], None] = lambda _: None) -> RestoreReport:
     return operation.run(listen)
+
+
+def unseen(_: RestorePlan) -> None:
+    """Look at no plan."""
 
 
 @pytest.fixture
@@ -143,7 +147,7 @@ def test_what_is_there_is_never_replaced_unless_asked(kept: Path, tree: Path, ou
 
 
 def test_a_plan_writes_nothing(kept: Path, out: Path) -> None:
-    plan = restoring(out, view_of(kept)).plan()
+    plan = restoring(out, view_of(kept)).plan(unseen)
     assert "app/d1/f1.php" in plan.members
     assert plan.bytes_to_write >= 14_000_000
     assert not out.exists()
@@ -159,7 +163,7 @@ def test_a_file_system_that_is_too_small_is_refused_before_anything_is_written(
     archive_of(tree, tmp_path / "kept")
     view = view_of(tmp_path / "kept")
     operation = restoring(out, view)
-    plan = operation.plan()
+    plan = operation.plan(unseen)
     assert plan.bytes_to_write == 64 * 1024
     assert plan.bytes_free > 0
 
@@ -331,7 +335,7 @@ def test_what_is_asked_for_and_was_never_taken_is_an_error(
     ]
     archive_of(tree, tmp_path / "kept", members=tuple(unread))
     asked = restoring(out, view_of(tmp_path / "kept"), selection=Selection(patterns=(pattern,)))
-    for act in (asked.plan, lambda: restore(asked)):
+    for act in (lambda: asked.plan(unseen), lambda: restore(asked)):
         with pytest.raises(RefusedError, match=r"could not be read when .* \(unreadable\)"):
             act()
     assert not out.exists()

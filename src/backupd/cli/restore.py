@@ -104,7 +104,7 @@ def restore(  # noqa: PLR0917  (click gives each option by name)
     for note in notes:
         click.echo(note, err=True)
     if dry_run:
-        return _show_plan(invocation, operation.plan())
+        return _show_plan(invocation, operation)
     return _perform(invocation, app, operation)
 
 
@@ -155,10 +155,16 @@ def _moment(text: str, zone: "tzinfo") -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _show_plan(invocation: Invocation, plan: "RestorePlan") -> int:
+def _show_plan(invocation: Invocation, operation: "Restore | InPlace") -> int:
+    """Print the plan; where the restore itself would be refused, that is raised after."""
     if invocation.json:
-        print_json(plan)
-        return 0
+        print_json(operation.plan(lambda _: None))  # or the refusal, but not two documents
+    else:
+        operation.plan(_print_plan)
+    return 0
+
+
+def _print_plan(plan: "RestorePlan") -> None:
     _print_never_taken(plan)
     for path in plan.members:
         click.echo(printable(path))
@@ -169,7 +175,6 @@ def _show_plan(invocation: Invocation, plan: "RestorePlan") -> int:
     )
     for path in plan.in_the_way:
         click.echo(f"In the way: {printable(path)}")
-    return 0
 
 
 def _perform(invocation: Invocation, app: "App", operation: "Restore | InPlace") -> int:

@@ -1,5 +1,6 @@
 """Put the application back where it was: everything is restored beside first, then swapped in."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +37,14 @@ class InPlace:
     clock: Clock
     name: str = "restore"
 
-    def plan(self) -> RestorePlan:
-        """Say what would be done; nothing is written.
+    def plan(self, show: Callable[[RestorePlan], None]) -> RestorePlan:
+        """Say what would be done, and show it before it is refused; nothing is written.
 
         Raises:
-            BackupdError: it cannot be done, for the reason given.
+            BackupdError: it cannot be done, for the reason given; `run` would raise the same.
         """
         prepared = self._prepare()
+        show(prepared.plan)
         prepared.fillings(self.application.root / PREFIX)
         return prepared.plan
 

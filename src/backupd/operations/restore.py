@@ -1,6 +1,7 @@
 """Restore a backup, or some of its members, into a directory."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from backupd.operations.retrieve import Copies, Reading
 from backupd.operations.select import Selected, Selection
 from backupd.ports import Observer, Progress
 from backupd.reports import RestorePlan, RestoreReport
+from backupd.words import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +39,16 @@ class Restore:
     """What to do when there is not enough space, a sentence."""
     name: str = "restore"
 
-    def plan(self) -> RestorePlan:
-        """Say what would be done; nothing is written.
+    def plan(self, show: Callable[[RestorePlan], None]) -> RestorePlan:
+        """Say what would be done, and show it before it is refused; nothing is written.
 
         Raises:
-            BackupdError: it cannot be done, for the reason given.
+            BackupdError: it cannot be done, for the reason given; `run` would raise the same.
         """
-        return self._prepare().plan
+        plan = self._prepare().plan
+        show(plan)
+        self._refuse(plan)
+        return plan
 
     def run(self, observe: Observer) -> RestoreReport:
         """Do it.
@@ -110,7 +115,9 @@ class Restore:
         if plan.in_the_way and not self.overwrite:
             first = in_the_way(plan.target / plan.in_the_way[0])
             others = len(plan.in_the_way) - 1
-            also = f" So are {others} others." if others else ""
+            also = (
+                f" So {'is' if others == 1 else 'are'} {plural(others, 'other')}." if others else ""
+            )
             raise RefusedError(f"{first}{also}", hint=first.hint)
         if plan.bytes_to_write > plan.bytes_free:
             raise RefusedError(
