@@ -102,6 +102,20 @@ def test_bad_usage_ends_with_2(app: Program, arguments: tuple[str, ...]) -> None
     assert app("restore", *arguments).code == 2
 
 
+def test_what_excludes_each_other_is_told_to_do_so(app: Program) -> None:
+    both = app("restore", "--to", "x", "--in-place")
+    assert (both.code, "--to and --in-place exclude each other" in both.err) == (2, True)
+
+
+def test_one_database_is_restored_to_a_directory_as_the_error_says(app: Program) -> None:
+    where = ("--to", str(app.folder / "out"))
+    refused = app("restore", "--only-db", "--db", "main", *where)
+    assert refused.code == 2
+    assert "--path 'db-dumps/*-main-*'" in " ".join(refused.err.split())
+    assert app("restore", "--path", "db-dumps/*-main-*", *where).code == 0
+    assert len(list((app.folder / "out/db-dumps").iterdir())) == 1
+
+
 def test_a_moment_before_the_first_backup_has_none(app: Program) -> None:
     done = app("restore", "--to", "x", "--at", "2001-01-01 12:00")
     assert done.code == 1

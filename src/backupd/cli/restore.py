@@ -75,13 +75,12 @@ def restore(  # noqa: PLR0917  (click gives each option by name)
         raise click.UsageError("--only-db and --only-files exclude each other.")
     if at and backup != "latest":
         raise click.UsageError("--at chooses the backup; do not name one too.")
-    into_databases = only_db and to is None and not in_place
-    if (to is None) is not in_place and not into_databases:
-        raise click.UsageError(
-            "Say where to restore to: --to DIR, --in-place, or --only-db into database servers."
-        )
+    into_databases = _goes_into_databases(to, in_place=in_place, only_db=only_db)
     if (databases or to_url) and not into_databases:
-        raise click.UsageError("--db and --to-url go with --only-db, without --to and --in-place.")
+        raise click.UsageError(
+            "--db and --to-url go with --only-db, without --to and --in-place. Those "
+            f"take one dump by --path 'db-dumps/*-{next(iter(databases), 'main')}-*'."
+        )
     if into_databases and (patterns or skip_damaged or dry_run):
         raise click.UsageError("--path, --skip-damaged and --dry-run need --to or --in-place.")
     if in_place and overwrite:
@@ -106,6 +105,17 @@ def restore(  # noqa: PLR0917  (click gives each option by name)
     if dry_run:
         return _show_plan(invocation, operation)
     return _perform(invocation, app, operation)
+
+
+def _goes_into_databases(to: Path | None, *, in_place: bool, only_db: bool) -> bool:
+    """Tell whether dumps go into their database servers, where no other place is given."""
+    if to is not None and in_place:
+        raise click.UsageError("--to and --in-place exclude each other.")
+    if to is None and not in_place and not only_db:
+        raise click.UsageError(
+            "Say where to restore to: --to DIR, --in-place, or --only-db into database servers."
+        )
+    return to is None and not in_place
 
 
 def _load(
