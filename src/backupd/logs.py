@@ -76,7 +76,8 @@ def configure_logs(
             redactor,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=(lambda *_: writer) if writer else structlog.PrintLoggerFactory(sys.stderr),
+        # Standard error is looked up for each line: bars take its place while they are drawn.
+        logger_factory=lambda *_: writer or structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
 

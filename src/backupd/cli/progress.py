@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import tzinfo
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
@@ -29,6 +29,7 @@ from backupd.reports import BackupReport
 from backupd.words import size
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 
@@ -110,10 +111,40 @@ class Bar:
         self._progress.update(self._rows[event.phase], completed=event.done, total=total)
 
 
+class _Above:
+    """A stream for text while bars are drawn: its lines come out whole, above the bars."""
+
+    encoding = "utf-8"  # click writes to what lies beneath a stream that names none
+    errors = "replace"
+
+    def __init__(self, terminal: "Console") -> None:
+        self._terminal = terminal
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Print the lines that are complete by now."""
+        from rich.text import Text  # noqa: PLC0415  (slow to import)
+
+        lines, newline, self._begun = (self._begun + text).rpartition("\n")
+        if newline:
+            self._terminal.print(Text.from_ansi(lines), soft_wrap=True)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: a complete line is out already."""
+
+    def isatty(self) -> bool:
+        """Say that it is a terminal: bars are drawn on nothing else."""
+        return True
+
+
 @contextmanager
 def bar() -> Iterator[Callable[[Event], None]]:
-    """Draw bars on a terminal while the block lasts; elsewhere, draw nothing."""
-    if not sys.stderr.isatty():
+    """Draw bars while the block lasts, if all output goes to a terminal; else draw nothing.
+
+    What goes through a pipe may come back to the same terminal, in the midst of a bar.
+    """
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
         yield lambda _: None
         return
     from rich import console  # noqa: PLC0415  (slow to import)
@@ -126,6 +157,10 @@ def bar() -> Iterator[Callable[[Event], None]]:
         bars.TransferSpeedColumn(),
         bars.TimeRemainingColumn(),
     )
-    on_terminal = console.Console(stderr=True)
-    with bars.Progress(*columns, console=on_terminal, transient=True) as progress:
+    terminal = console.Console(file=sys.stderr)
+    above = cast("TextIO", _Above(terminal))
+    progress = bars.Progress(
+        *columns, console=terminal, transient=True, redirect_stdout=False, redirect_stderr=False
+    )
+    with redirect_stdout(above), redirect_stderr(above), progress:
         yield Bar(progress)
