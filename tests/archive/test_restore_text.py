@@ -25,6 +25,7 @@ def tree(tmp_path: Path) -> Path:
     (tree / "app/script").write_text("#!/bin/sh")
     (tree / "app/script").chmod(0o750)
     (tree / "link").symlink_to("app")
+    (tree / "app/link up").symlink_to("../app/script")
     return tree
 
 

@@ -24,6 +24,7 @@ class _Words:
     plain: str
     encrypted: str
     sealed: str
+    links: str
     application: str
     databases: str
     servers: str
@@ -48,6 +49,10 @@ Do this as root if the files belong to other users than yourself.""",
 2. Extract it in two steps. The archive is encrypted (AES-256, WinZip's AE-2), the names of its
    files too: 7-Zip asks for the password, which was BACKUP_ARCHIVE_PASSWORD on that day. What to
    do then is written in restored/RESTORE.txt. {sealed} is not encrypted: remove it in the end.""",
+    links="""\
+If your 7-Zip is older and refuses -snld, leave it out. Newer ones leave an empty file in the place
+of a link that leads out of the directory, and say so, and let absolute links begin in restored: the
+manifest has their true targets. -snld20 instead of -snld brings those that lead out, too.""",
     application="""\
 3. Stop the application. Put its files back where they belong; this keeps modes, owners and times.
    restored/.backupd/manifest.json has the SHA-256, size, mode, owner and time of every member.
@@ -78,6 +83,11 @@ backupd pour retrouver vos données. À faire en tant que root si les fichiers s
 2. Extrayez-la en deux étapes. L'archive est chiffrée (AES-256, AE-2 de WinZip), les noms de ses
    fichiers aussi : 7-Zip demande le mot de passe, qui était BACKUP_ARCHIVE_PASSWORD ce jour-là. La
    suite est écrite dans restored/RESTORE.txt. {sealed} n'est pas chiffré : effacez-le à la fin.""",
+    links="""\
+Si votre 7-Zip est plus ancien et refuse -snld, omettez-le. Les plus récents laissent un fichier
+vide à la place d'un lien qui mène hors du répertoire, en le disant, et font commencer les liens
+absolus dans restored : le manifeste a leurs vraies cibles. -snld20 au lieu de -snld rend aussi ceux
+qui mènent dehors.""",
     application="""\
 3. Arrêtez l'application. Remettez ses fichiers à leur place ; modes, propriétaires et dates sont
    gardés. restored/.backupd/manifest.json donne le SHA-256, la taille, le mode, le propriétaire et
@@ -96,12 +106,12 @@ qu'elle écrit : chown -R UTILISATEUR:GROUPE, là où les propriétaires ne sont
 _WHOLE = "sha256sum -c {archive}.sha256"
 _PLAIN = """\
 unzip -X {archive} -d restored
-7z x -orestored {archive}
+7z x -snld -orestored {archive}
 mkdir restored && bsdtar -xpf {archive} -C restored"""
-_ENCRYPTED = "7z x -orestored {archive}"
+_ENCRYPTED = "7z x -snld -orestored {archive}"
 _SEALED = """\
 7z x {archive} {sealed}
-7z x -orestored {sealed}"""
+7z x -snld -orestored {sealed}"""
 _APPLICATION = """\
 APPLICATION=/path/of/the/application
 mkdir dumps && mv restored/.backupd restored/RESTORE.txt dumps
@@ -155,6 +165,7 @@ def restore_text(
             _commands(_WHOLE, header),
             words.encrypted if encrypted else words.plain,
             _commands(_ENCRYPTED if encrypted else _PLAIN, header),
+            words.links,
             words.application,
             _commands(application, header),
             *([words.databases] if dumps else []),
@@ -176,6 +187,7 @@ def sealed_restore_text(header: ArchiveHeader) -> str:
             _commands(_WHOLE, header),
             words.sealed.format(sealed=SEALED_PATH),
             _commands(_SEALED, header),
+            words.links,
             *([_RULE] if words is _ENGLISH else []),
         ]
     return "\n\n".join(texts) + "\n"
