@@ -1,5 +1,6 @@
 """`RESTORE.txt` is true: its commands are run, and bring everything back."""
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from fakes.instructions import followed
 
 DUMP = "db-dumps/sqlite-main-2025-11-08-01-00-00.sqlite"
 PASSWORD = "a secret"
+KINDS = {"sqlite": "sqlite", "postgresql": "sql", "mysql": "sql", "mongodb": "archive"}
 
 
 @pytest.fixture
@@ -102,6 +104,15 @@ def test_it_stands_in_the_archive_in_both_languages(tmp_path: Path, tree: Path) 
 )
 def test_each_kind_of_dump_has_its_command(dump: str, expected: str) -> None:
     assert expected in restore_text(header(), [dump], encrypted=False)
+
+
+@pytest.mark.parametrize("language", [0, 1])
+def test_what_is_to_be_filled_in_is_named_before_the_commands(language: int) -> None:
+    dumps = [f"db-dumps/{kind}-a-2025-11-08-01-00-00.{end}" for kind, end in KINDS.items()]
+    half = restore_text(header(), dumps, encrypted=False).split("-" * 78)[language]
+    before, _, commands = half.partition("\n4. ")[2].partition(":\n\n")
+    variables = {line.strip().partition("=")[0] for line in commands.splitlines() if "=" in line}
+    assert {name for name in variables if name.isupper()} == set(re.findall(r"[A-Z]+(?==)", before))
 
 
 def test_roles_come_before_the_databases_that_name_them() -> None:

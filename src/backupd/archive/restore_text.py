@@ -57,7 +57,9 @@ manifest has their true targets. -snld20 instead of -snld brings those that lead
 3. Stop the application. Put its files back where they belong; this keeps modes, owners and times.
    restored/.backupd/manifest.json has the SHA-256, size, mode, owner and time of every member.
    Files that lay outside the application's directory are in it under their whole path.""",
-    databases="4. Put the databases back; the first line says where each belongs:",
+    databases="""\
+4. Put the databases back. Write after DATABASE= or SERVER= where each belongs: the application's
+   own settings say it. A dump has the name that backupd's settings give its database:""",
     servers="""\
 Make databases that are not there (createdb NAME; mysqladmin create NAME). A dump of PostgreSQL that
 is SQL needs an empty one. Its roles (@globals) may be there already: that they are said to be does
@@ -93,7 +95,10 @@ qui mènent dehors.""",
    gardés. restored/.backupd/manifest.json donne le SHA-256, la taille, le mode, le propriétaire et
    la date de chaque membre. Les fichiers d'ailleurs que du répertoire de l'application y sont sous
    leur chemin complet.""",
-    databases="4. Remettez les bases de données ; la première ligne dit où chacune a sa place :",
+    databases="""\
+4. Remettez les bases de données. Écrivez après DATABASE= ou SERVER= où chacune a sa place : les
+   réglages de l'application le disent. Un dump a le nom que les réglages de backupd donnent à sa
+   base :""",
     servers="""\
 Créez les bases qui n'existent pas (createdb NOM ; mysqladmin create NOM). Un dump de PostgreSQL en
 SQL demande une base vide. Ses rôles (@globals) existent peut-être déjà : qu'il le dise ne fait pas
