@@ -28,6 +28,7 @@ def test_it_reloads_and_stops(program: Program) -> None:
         while (done := program("daemon", "--reload")).code == 1 and time.monotonic() < deadline:
             pass
         assert (done.code, done.err) == (0, "")
+        assert done.out == "The daemon read its settings anew, and goes by them.\n"
         program.set(RETENTION__KEEP_ALL_DAYS="many")
         done = program("daemon", "--reload")
         assert done.code == 78
@@ -36,6 +37,7 @@ def test_it_reloads_and_stops(program: Program) -> None:
         process.send_signal(signal.SIGTERM)
         done = program.finish(process, 30)
     assert done.code == 0
+    assert "reload refused: BACKUP_RETENTION__KEEP_ALL_DAYS" in done.err
     assert "the daemon stopped" in done.err
 
 

@@ -133,7 +133,8 @@ def test_it_is_ready_when_it_can_be_asked(start: Start) -> None:
     assert state.pid == manager.process.pid
     assert list(state.next_runs) == ["backup", "clean", "monitor", "drill"]
     assert manager.until("STATUS=") == "STATUS=idle; next: backup 01:00"
-    assert find_daemon({"RUNTIME_DIRECTORY": str(manager.path.parent)}, state.pid) == manager.path
+    runtime = {"RUNTIME_DIRECTORY": str(manager.path.parent)}
+    assert find_daemon(runtime, lambda found: found.pid == state.pid) == manager.path
 
 
 def test_it_is_not_ready_when_its_state_cannot_be_written(start: Start, bench: Bench) -> None:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from backupd.cli.invocation import Invocation, global_options
+from backupd.cli.render import print_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from backupd.wiring import App
 
 
@@ -58,13 +61,31 @@ def _loaded(invocation: Invocation) -> "App":
 
 def _reload(invocation: Invocation) -> int:
     """Wait for the daemon's answer: wrong settings are this command's failure too."""
-    from backupd.daemon.control import ask_to_reload, find_daemon, socket_path  # noqa: PLC0415
+    from backupd.daemon.control import ask_to_reload, find_daemon  # noqa: PLC0415
     from backupd.errors import SettingsError  # noqa: PLC0415
 
     main_pid = os.environ.get("MAINPID", "")  # systemd says whom it means
-    path = find_daemon(os.environ, int(main_pid)) if main_pid.isdecimal() else None
-    if path is None:
-        path = socket_path(os.environ, invocation.app().set_name)
-    if mistakes := ask_to_reload(path):
+    path = find_daemon(os.environ, lambda state: str(state.pid) == main_pid) if main_pid else None
+    if mistakes := ask_to_reload(path or _where_it_listens(invocation)):
         raise SettingsError(*mistakes, hint="The daemon goes on with the settings before.")
+    if invocation.json:
+        print_json({"reloaded": True})
+    elif invocation.verbosity != "quiet":
+        click.echo("The daemon read its settings anew, and goes by them.")
     return 0
+
+
+def _where_it_listens(invocation: Invocation) -> "Path":
+    """Find the daemon of these settings; if they are wrong, the one to refuse them in its log."""
+    from backupd.daemon.control import find_daemon, socket_path  # noqa: PLC0415
+    from backupd.errors import SettingsError  # noqa: PLC0415
+    from backupd.settings.read import chosen_env_file  # noqa: PLC0415
+
+    try:
+        return socket_path(os.environ, invocation.app().set_name)
+    except SettingsError:
+        env_file = str(chosen_env_file(os.environ, invocation.env_file) or "")
+        path = find_daemon(os.environ, lambda state: state.env_file == env_file)
+        if path is None:
+            raise
+        return path

@@ -122,12 +122,12 @@ def read_state(path: Path) -> DaemonState | None:
         ) from error
 
 
-def find_daemon(process: Mapping[str, str], pid: int) -> Path | None:
-    """Find where the daemon with that process id listens."""
+def find_daemon(process: Mapping[str, str], is_meant: Callable[[DaemonState], bool]) -> Path | None:
+    """Find where the daemon listens that is meant."""
     for path in sorted(_runtime_directory(process).glob("*.sock")):
         with suppress(BackupdError):
             state = read_state(path)
-            if state is not None and state.pid == pid:
+            if state is not None and is_meant(state):
                 return path
     return None
 

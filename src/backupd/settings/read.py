@@ -47,8 +47,7 @@ def load_settings(
         settings = Settings.model_validate(_FoundSource(values)())
         return Loaded(settings=settings, values=values, warnings=(), env_file=env_file)
     environment = Environment()
-    chosen = env_file or _from_process(process)
-    path = chosen or (default if is_there(default) else None)
+    path = chosen_env_file(process, env_file, default)
     if path is not None:
         environment.take_file(path, process)
     environment.take_process(process)
@@ -71,9 +70,13 @@ def load_settings(
     )
 
 
-def _from_process(process: Mapping[str, str]) -> Path | None:
-    named = process.get("BACKUPD_ENV_FILE")
-    return Path(named) if named else None
+def chosen_env_file(
+    process: Mapping[str, str], given: Path | None = None, default: Path = DEFAULT_ENV_FILE
+) -> Path | None:
+    """Tell which env file counts: the one given, else `$BACKUPD_ENV_FILE`, else a default there."""
+    if given is None and (named := process.get("BACKUPD_ENV_FILE")):
+        return Path(named)
+    return given or (default if is_there(default) else None)
 
 
 def _counts(name: str, found: Found) -> bool:
