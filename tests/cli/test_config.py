@@ -34,6 +34,11 @@ def test_example_prints_the_example(program: Program) -> None:
     assert "#BACKUP_ARCHIVE_PASSWORD=" in program("config", "example").out
 
 
+def test_the_example_as_json_is_one_document(program: Program) -> None:
+    text = program("config", "example").out
+    assert json.loads(program("config", "example", "--json").out) == {"text": text}
+
+
 def test_a_warning_goes_to_standard_error(program: Program) -> None:
     program.set(ARCHIVE_PASSWORD=secret("archive"))
     (program.folder / "backupd.env").chmod(0o644)

@@ -47,9 +47,13 @@ def show(invocation: Invocation) -> int:
 
 @config.command()
 @global_options
-def example() -> int:
+@click.pass_obj
+def example(invocation: Invocation) -> int:
     """Print an env file with every setting, commented."""
     from backupd.settings.texts import env_example  # noqa: PLC0415  (costs 0.2 s)
 
-    click.echo(env_example(), nl=False)
+    if invocation.json:
+        print_json({"text": env_example()})
+    else:
+        click.echo(env_example(), nl=False)
     return 0

@@ -74,8 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = cli.main(args=arguments, prog_name="backupd", standalone_mode=False, obj=invocation)
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        code = _misused(error, sys.argv[1:] if arguments is None else arguments)
     except (click.Abort, KeyboardInterrupt):
         code = _fail(invocation, Interrupted("It was asked to stop, and it stopped."))
     except BackupdError as error:
@@ -89,6 +88,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         hand_back(invocation.state)
     gc.freeze()  # or the interpreter looks through all objects twice before it ends
     sys.exit(code or 0)
+
+
+def _misused(error: click.ClickException, arguments: Sequence[str]) -> int:
+    """Say how it is used; the command line was perhaps not read as far as `--json`."""
+    if "--json" in arguments:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        command = context.command_path if context else "backupd"
+        [message, *_] = error.format_message().splitlines()
+        hint = f"Look at the options: {command} --help"
+        print_json({"errors": [message], "hint": hint, "exit_code": error.exit_code})
+    error.show()
+    return error.exit_code
 
 
 def _fail(invocation: Invocation, error: BackupdError) -> int:
