@@ -238,6 +238,18 @@ def test_a_file_that_cannot_be_read_is_3_and_is_named() -> None:
         assert len(archives(program)) == 1
 
 
+def test_an_unreadable_file_that_may_be_missing_is_named_and_a_pipe_is_counted() -> None:
+    with enterable() as program:
+        program.set(SOURCE__IGNORE_UNREADABLE="yes")
+        (program.root / "closed").write_text("secret")
+        (program.root / "closed").chmod(0)
+        os.mkfifo(program.root / "pipe")
+        belongs_to_nobody(program.folder)
+        done = as_nobody(program, "run")
+    assert (done.code, done.err) == (0, "Left out (unreadable): closed\n")
+    assert "1 thing was left out without harm" in done.out
+
+
 def large_application(program: Program, size: int) -> None:
     with (program.root / "large").open("wb") as file:
         for _ in range(size // MIB):

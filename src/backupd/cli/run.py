@@ -9,6 +9,7 @@ from backupd.cli.render import plain, print_json, printable
 from backupd.cli.telling import telling
 
 if TYPE_CHECKING:
+    from backupd.model import Omission
     from backupd.operations.request import BackupRequest
     from backupd.ports import Observer
     from backupd.reports import BackupReport
@@ -92,11 +93,11 @@ def perform_backup(
 
 
 def _print_what_is_missing(report: "BackupReport") -> None:
-    """Name what a partial backup lacks, on standard error."""
+    """Name what a backup lacks, on standard error, be it allowed to lack it or not."""
     from backupd.model import OmissionReason  # noqa: PLC0415
 
     archive = report.archive
-    missing = [each for each in archive.omissions if not each.harmless]
+    missing = [each for each in archive.omissions if not _is_only_counted(each)]
     for omission in missing[:_NAMED]:
         click.echo(f"Left out ({omission.reason}): {printable(omission.path)}", err=True)
         if omission.reason is OmissionReason.DUMP_FAILED:
@@ -115,7 +116,15 @@ def _print_what_is_missing(report: "BackupReport") -> None:
 
 def _print_what_is_harmless(report: "BackupReport") -> None:
     """Count what was left out without harm, on standard output."""
-    harmless = sum(each.harmless for each in report.archive.omissions)
+    harmless = sum(map(_is_only_counted, report.archive.omissions))
     if harmless:
         what = "thing was" if harmless == 1 else "things were"
         click.echo(f"{harmless} {what} left out without harm; the archive's manifest says which.")
+
+
+def _is_only_counted(omission: "Omission") -> bool:
+    """Tell sockets and what vanished from files that could not be read."""
+    from backupd.model import OmissionReason  # noqa: PLC0415
+
+    unread = {OmissionReason.UNREADABLE, OmissionReason.TOO_LONG}
+    return omission.harmless and omission.reason not in unread
