@@ -57,6 +57,16 @@ def test_backups_have_a_row_each_with_the_reason(program: Program) -> None:
     assert max(map(len, done.out.splitlines())) <= 80
 
 
+def test_backups_fit_a_narrow_terminal_too(program: Program) -> None:
+    program("run", "--only-files", "--suffix", "upgrade")
+    done = program("list", "--backups", COLUMNS="60")
+    assert max(map(len, done.out.splitlines())) <= 60
+    _, headings, _, row, reason, *_ = done.out.splitlines()
+    assert headings.split() == ["Name", "Size", "Age", "Enc", "Ver"]
+    assert row.endswith("no   -")
+    assert reason == "  only-files: newest"
+
+
 def test_backups_as_json_tell_everything(program: Program) -> None:
     program("run", "--only-files")
     [row] = json.loads(program("list", "--backups", "--json").out)
@@ -72,5 +82,6 @@ def test_the_calendar_draws_today(program: Program) -> None:
     assert done.code == 0
     assert "Mo Tu We Th Fr Sa Su" in done.out
     assert done.out.count("■") >= 5, "the legend, today, this week, month and year"
+    assert "+ more" in done.out
     assert "\x1b" not in done.out
     assert max(map(len, done.out.splitlines())) <= 80

@@ -59,7 +59,7 @@ def test_a_backup_restores_into_a_directory(app: Program) -> None:
     assert "Database dump: " in done.out
     again = app("restore", "--to", str(app.folder / "out"))
     assert again.code == 0
-    assert "were there already" in again.out
+    assert "; there already: " in again.out
 
 
 def test_something_in_the_way_is_named_and_nothing_is_written(app: Program) -> None:
@@ -84,6 +84,8 @@ def test_one_path_and_json(app: Program) -> None:
     assert report["outcome"] == "succeeded"
     assert report["restored"] == 1
     assert report["plan"]["members"][-1] == "storage/app/documents/a.pdf"
+    again = app("restore", "--to", str(app.folder / "other"), "--path", "storage/**")
+    assert again.out.startswith("Restored 1 member (")
 
 
 @pytest.mark.parametrize(

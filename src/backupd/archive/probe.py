@@ -6,6 +6,7 @@ from pathlib import Path
 from backupd.archive.central import parse_central, seek_directory
 from backupd.archive.records import ENCRYPTED
 from backupd.errors import ArchiveError
+from backupd.words import plural
 
 
 def refuse_plain_members(path: Path, *, allowed: str = "") -> None:
@@ -34,7 +35,7 @@ def refuse_plain_members(path: Path, *, allowed: str = "") -> None:
             ) from error
     if plain:
         raise ArchiveError(
-            f"The archive should be encrypted, but {plain} members came out plain, "
+            f"The archive should be encrypted, but {plural(plain, 'member')} came out plain, "
             f"{first.decode(errors='replace')!r} the first; it was not delivered.",
             hint="This is a bug in backupd: please report it.",
         )

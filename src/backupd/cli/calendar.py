@@ -24,7 +24,7 @@ def print_calendar(surveyed: "Surveyed", policy: "Policy", now: datetime) -> Non
     there = (verdict.backup for verdict in surveyed.plan.verdicts)
     covered = coverage(policy, there, now)
     click.secho(f"{health.set_name} at {health.destination}", bold=True)
-    click.echo(f"{'':{_LABEL}}  Mo Tu We Th Fr Sa Su      ■ covered   2 two that day   · nothing")
+    click.echo(f"{'':{_LABEL}}  Mo Tu We Th Fr Sa Su      ■ covered  2…9 so many  + more  · none")
     for line in _weeks_of_days(covered.days):
         click.echo(line)
     for label, cells in (

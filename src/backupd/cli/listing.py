@@ -1,8 +1,5 @@
 """`backupd list`: what there is, by destination, one by one, or as a calendar."""
 
-import os
-import shutil
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,7 +9,7 @@ import click
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.monitor import as_document
 from backupd.cli.plan import plan_table
-from backupd.cli.render import moment, print_json, table, trouble
+from backupd.cli.render import columns, moment, print_json, table, trouble
 from backupd.words import age, plural, size
 
 if TYPE_CHECKING:
@@ -89,18 +86,12 @@ def _print_destinations(app: "App", healths: "list[Health]", now: datetime) -> N
     ]
     colours = [None if health.healthy else "red" for health in healths]
     wide = table(HEADINGS, rows, right=(4, 5), colours=colours)
-    if len(wide.partition("\n")[2].partition("\n")[0]) <= _columns():
+    if len(wide.partition("\n")[2].partition("\n")[0]) <= columns():
         click.echo(wide)
     else:
         click.echo(
             "\n\n".join(_narrow(row, colour) for row, colour in zip(rows, colours, strict=True))
         )
-
-
-def _columns() -> float:
-    """Tell the width to keep to; what goes into a pipe keeps its full width."""
-    fixed = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return shutil.get_terminal_size().columns if fixed else float("inf")
 
 
 def _narrow(row: Sequence[str], colour: str | None) -> str:

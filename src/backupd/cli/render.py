@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import shutil
+import sys
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from itertools import zip_longest
@@ -40,6 +43,12 @@ def table(
     head = [line(headings), line(["-" * width for width in widths])] if headings else []
     painted = zip_longest(map(line, rows), colours)
     return "\n".join([*head, *(click.style(text, fg=colour) for text, colour in painted)])
+
+
+def columns() -> float:
+    """Tell the width to keep to; what goes into a pipe keeps its full width."""
+    fixed = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return shutil.get_terminal_size().columns if fixed else float("inf")
 
 
 def trouble(where: str, message: str, hint: str) -> None:

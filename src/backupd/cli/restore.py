@@ -9,7 +9,7 @@ import click
 from backupd.cli.invocation import Invocation, global_options, stoppable
 from backupd.cli.render import plain, print_json, printable
 from backupd.cli.run import EXIT_CODES
-from backupd.words import size
+from backupd.words import plural, size
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -151,7 +151,7 @@ def _load(
         if invocation.verbosity != "quiet":
             click.echo(
                 f"Loaded {loaded.database} from {loaded.dump} ({size(loaded.size)}): "
-                f"{loaded.tables} tables and views, {loaded.rows} rows"
+                f"{loaded.tables} tables and views, {plural(loaded.rows, 'row')}"
             )
     return EXIT_CODES[report.outcome]
 
@@ -179,9 +179,9 @@ def _print_plan(plan: "RestorePlan") -> None:
     for path in plan.members:
         click.echo(printable(path))
     click.echo(
-        f"{len(plan.members)} members of {plan.key} would be written to {plan.target} "
+        f"{plural(len(plan.members), 'member')} of {plan.key} would be written to {plan.target} "
         f"({size(plan.bytes_to_write)} needed, {size(plan.bytes_free)} free), from "
-        f"{', then '.join(plan.destinations)}; {plan.unchanged} are there already."
+        f"{', then '.join(plan.destinations)}; there already: {plan.unchanged}."
     )
     for path in plan.in_the_way:
         click.echo(f"In the way: {printable(path)}")
@@ -218,8 +218,9 @@ def _print(report: "RestoreReport") -> None:
     if not plan.has_manifest:
         click.echo(_NO_MANIFEST, err=True)
     click.echo(
-        f"Restored {report.restored} members ({size(report.restored_bytes)}) of {plan.key} "
-        f"to {plan.target}" + (f"; {plan.unchanged} were there already." * bool(plan.unchanged))
+        f"Restored {plural(report.restored, 'member')} ({size(report.restored_bytes)}) of "
+        f"{plan.key} to {plan.target}"
+        + (f"; there already: {plan.unchanged}." * bool(plan.unchanged))
     )
     for dump in report.dumps:
         click.echo(f"Database dump: {printable(str(plan.target / dump))}")

@@ -8,7 +8,7 @@ from backupd.cli.invocation import Invocation, global_options, stoppable
 from backupd.cli.render import plain, print_json, printable
 from backupd.cli.run import EXIT_CODES
 from backupd.cli.telling import telling
-from backupd.words import size
+from backupd.words import plural, size
 
 if TYPE_CHECKING:
     from backupd.reports import Proof, ProofReport
@@ -70,7 +70,9 @@ def _line(proof: "Proof") -> str:
     where = f"{proof.key or 'backups'} at {proof.destination}"
     if proof.error:
         return f"{where}: not proved: {proof.error} {proof.hint}"
-    took = f"{proof.members} members, {size(proof.content_bytes)}, in {proof.seconds:.1f} s"
+    took = (
+        f"{plural(proof.members, 'member')}, {size(proof.content_bytes)}, in {proof.seconds:.1f} s"
+    )
     if proof.flaws:
         return f"{where}: damaged ({took})"
     looked = "" if proof.percent == 100 else f" ({proof.percent} % of it, chosen at random)"  # noqa: PLR2004

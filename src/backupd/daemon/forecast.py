@@ -11,6 +11,7 @@ import structlog
 from backupd.daemon.operation import PROGRAM
 from backupd.settings import Loaded, handover
 from backupd.settings.environment import Found
+from backupd.words import plural
 
 _log = structlog.get_logger("backupd")
 
@@ -32,8 +33,8 @@ def warn_of_removals(
         after = removals(new.values, process, program)
         if before is not None and after is not None and after > before:
             _log.warning(
-                f"the new retention policy would remove {after} backups at the next clean, "
-                f"the one before it {before}",
+                f"the new retention policy would remove {plural(after, 'backup')} at the next "
+                f"clean, the one before it {before}",
                 hint="'backupd clean --dry-run' shows which, and why.",
             )
 

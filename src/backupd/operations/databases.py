@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from backupd.model import DatabaseFacts, Manifest
 from backupd.reports import Flaw
+from backupd.words import plural
 
 _STAMP = r"\d{4}-\d{2}-\d{2}-\d{2}-\d{2}-\d{2}"
 _FINDINGS = 5
@@ -68,4 +69,4 @@ def _wrong_counts(database: sqlite3.Connection, facts: DatabaseFacts) -> Iterato
         quoted = table.replace('"', '""')
         (found,) = database.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()  # noqa: S608
         if found != rows:
-            yield f"table {table} has {found} rows; the manifest says {rows}"
+            yield f"table {table} has {plural(found, 'row')}; the manifest says {rows}"

@@ -11,6 +11,7 @@ from backupd.operations.databases import dump_of
 from backupd.operations.restore import restoring
 from backupd.operations.retrieve import Copies, Reading
 from backupd.ports import Loader, Observer, Progress
+from backupd.words import few, plural
 
 LoaderFor = Callable[[DatabaseFacts], Loader]
 """Finds the database that a dump belongs to; raises UnknownNameError if there is none."""
@@ -170,14 +171,13 @@ def differences(facts: DatabaseFacts, found: dict[str, int]) -> Iterator[str]:
         if table not in found:
             yield f"The table {table} is not there."
         elif facts.exact and found[table] != rows and not (is_loose and found[table] * 2 >= rows):
-            yield f"The table {table} has {found[table]} rows; the manifest says {rows}."
+            yield f"The table {table} has {plural(found[table], 'row')}; the manifest says {rows}."
 
 
 def _refuse_unless_empty(loader: Loader) -> None:
     if tables := loader.tables():
         raise RefusedError(
-            f"The database '{loader.name}' is not empty: it has {len(tables)} tables and views, "
-            f"{next(iter(tables))} for one.",
+            f"The database '{loader.name}' is not empty: it has {few(tuple(tables))}.",
             hint="Restore to another with --to-url, or replace what is there with --overwrite.",
         )
 

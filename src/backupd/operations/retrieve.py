@@ -9,6 +9,7 @@ from backupd.archive.reader import OpenArchive, StoredMember, open_archive, open
 from backupd.archive.view import ObjectView
 from backupd.errors import BackupdError, DamagedError, DestinationError
 from backupd.model import MemberKind
+from backupd.words import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,8 @@ class Reading:
         if archive.flaws and not self.skip_damaged:
             first = archive.flaws[0]
             raise DamagedError(
-                f"{copy.key} at '{copy.destination.name}' is damaged: {len(archive.flaws)} members "
-                f"are not as its manifest says, {first.path!r} the first ({first.what})."
+                f"{copy.key} at '{copy.destination.name}' is damaged: it has "
+                f"{plural(len(archive.flaws), 'flaw')}, the first in {first.path!r} ({first.what})."
             )
         return archive
 

@@ -19,6 +19,7 @@ from backupd.sources.dump import (
 from backupd.sources.mysql_server import MysqlServer, quoted
 from backupd.sources.sighting import Sighting
 from backupd.sources.tables import ALL_TABLES, Table, TableSelection
+from backupd.words import plural
 
 COUNTED_UP_TO = 10 * 1024**3
 """Bytes of tables up to which rows are counted; beyond, the server's estimates are taken."""
@@ -102,8 +103,8 @@ class MysqlDatabase:
             for warning in self._warnings(tables, version):
                 yield Sighting(warning, hint="The backup works, but promises less.")
             yield Sighting(
-                f"The database '{database}' on {version} has {len(kept)} tables to dump, all of "
-                "which may be read."
+                f"The database '{database}' on {version} has {plural(len(kept), 'table')} to dump, "
+                "all of which may be read."
             )
 
     def _refuse_blind_spots(self, tables: list[Table], database: str) -> None:

@@ -20,6 +20,7 @@ from backupd.sources.dump import (
 from backupd.sources.postgres_server import PostgresServer, PostgresSession
 from backupd.sources.sighting import Sighting, refuse_unreadable
 from backupd.sources.tables import ALL_TABLES, Table, TableSelection
+from backupd.words import plural
 
 COUNTED_UP_TO = 10 * 1024**3
 """Bytes of tables up to which rows are counted; beyond, the planner's estimates are taken."""
@@ -104,8 +105,8 @@ class PostgresDatabase:
             left_out = {table.key for table in tables} - {table.key for table in kept}
             refuse_unreadable([name for name in unreadable if name not in left_out], database)
             yield Sighting(
-                f"The database '{database}' on PostgreSQL {version} has {len(kept)} tables to "
-                "dump, all of which may be read."
+                f"The database '{database}' on PostgreSQL {version} has "
+                f"{plural(len(kept), 'table')} to dump, all of which may be read."
             )
 
     def _occasion(self, name: str) -> DumpOccasion:
