@@ -19,7 +19,7 @@ from backupd.errors import DestinationError, UnknownNameError
 from backupd.history import History
 from backupd.lock import SetLock
 from backupd.logs import Redactor
-from backupd.model import Backup, Compression
+from backupd.model import Backup, Compression, Scope
 from backupd.operations.deliver import Deliver, Delivery
 from backupd.operations.perform import Performer
 from backupd.operations.request import BackupRequest
