@@ -143,6 +143,17 @@ def test_those_that_died_with_the_daemon_are_told_once(bench: Bench) -> None:
     assert [str(each.error) for each in failures] == ["It died together with the daemon."]
 
 
+def test_one_that_outlived_the_daemon_is_not_told_to_be_dead(bench: Bench) -> None:
+    bench.plan("run", "hang")
+    scheduler = bench.scheduler()
+    bench.clock.wind(minutes=30)
+    die_at_work(scheduler)
+    bench.clock.wind(minutes=1)
+    with bench.app().lock.hold("backup", bench.clock.now()):
+        bench.scheduler()
+    assert bench.heard.of(OperationFailed) == []
+
+
 def test_an_operation_that_finds_the_lock_taken_waits_for_it(bench: Bench) -> None:
     """By hand at 00:59, for three minutes: the run of 01:00 comes after it, and comes."""
     scheduler = bench.scheduler()

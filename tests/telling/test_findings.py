@@ -13,6 +13,7 @@ from backupd.history import History
 from backupd.model import Backup, Outcome
 from backupd.observers.record import Recorder
 from backupd.reports import BackupReport, DeliveryReport, Flaw, Proof, ProofReport
+from backupd.retention import Plan, Rule, Verdict
 from backupd.telling.accounts import account_of_missed
 from backupd.telling.findings import found_in
 from backupd.telling.notices import Memory, Policy, Topic, decide
@@ -46,9 +47,13 @@ def objection(refusal: Refusal) -> Objection:
     return Objection(refusal=refusal, message="It looks like an accident.", hint="Look.")
 
 
-def not_removed(error: str) -> FailedRemoval:
-    backup = Backup(set_name="shop", destination="c", key="k.zip", created_at=MOMENT, size=45)
-    return FailedRemoval(backup=backup, error=error, hint="Look.")
+def verdict(key: str, rule: Rule = Rule.OLD) -> Verdict:
+    backup = Backup(set_name="shop", destination="c", key=key, created_at=MOMENT, size=45)
+    return Verdict(backup=backup, rule=rule, reason="")
+
+
+def not_removed(error: str, key: str = "k.zip") -> FailedRemoval:
+    return FailedRemoval(backup=verdict(key).backup, error=error, hint="Look.")
 
 
 def proof(destination: str, key: str = "shop-1.zip", *flaws: Flaw, error: str = "") -> Proof:
@@ -102,6 +107,22 @@ def test_a_clean_tells_dead_destinations_refusals_and_what_could_not_be_removed(
         "clean:b:failing-backups": Cause.STALE,
         "clean:c:not-removed": Cause.OWN,
     }
+
+
+def test_a_clean_tells_what_is_still_there() -> None:
+    stays, goes, is_locked = verdict("1.zip", Rule.NEWEST), verdict("2.zip"), verdict("3.zip")
+    report = CleanReport(
+        destinations=(
+            Cleaning(destination="a", error="It is down."),
+            Cleaning(
+                destination="b",
+                plan=Plan(verdicts=(stays, goes, is_locked)),
+                removed=(goes,),
+                failed=(not_removed("It is locked.", "3.zip"),),
+            ),
+        )
+    )
+    assert found_in(report, "clean", "shop").holding == {"b": {"1.zip", "3.zip"}}
 
 
 def test_a_proof_tells_damage_and_what_could_not_be_read() -> None:

@@ -1,6 +1,7 @@
 """What is worth telling: problems at once, their end once, the rest once a week."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -270,3 +271,15 @@ def test_a_known_problem_at_a_place_or_everywhere_always_explains_one_that_is_no
             assert memory.problems[problem.key].told_at is not None or any(
                 each.problem.cause in {Cause.DOWN, Cause.BROKEN} for each in known
             )
+
+
+def test_what_was_wrong_with_an_archive_is_over_when_it_is_gone() -> None:
+    damaged = Problem(key="verify:offsite:shop-1.zip", place="offsite", text="It is damaged.")
+    verified = replace(account_of_ended(ended(operation="verify")), problems=(damaged,))
+    known = decide(verified, Memory(), NIGHTLY).memory
+    clean = account_of_ended(ended(MOMENT + DAY))
+    for holding in ({}, {"local": frozenset[str]()}, {"offsite": frozenset({"shop-1.zip"})}):
+        assert decide(replace(clean, holding=holding), known, NIGHTLY).memory.problems
+    after = decide(replace(clean, holding={"offsite": frozenset({"shop-2.zip"})}), known, NIGHTLY)
+    assert after.memory.problems == {}
+    assert topics(after.notices) == [Topic.RECOVERED]

@@ -256,7 +256,12 @@ class Scheduler:
         )
 
     def _report_the_dead(self) -> None:
-        """Announce the operations that died together with the daemon, once."""
+        """Announce the operations that died together with the daemon, once.
+
+        One that outlived it holds the lock, and announces its end itself.
+        """
+        if self.app.lock.holder():
+            return
         now = self.app.clock.now()
         for operation in (DELIVERY, *OPERATIONS):
             known = self.app.history.runs(operation, limit=_LOOKED_BACK)

@@ -23,6 +23,8 @@ class Account:
     problems: tuple[Problem, ...] = ()
     checked: tuple[str, ...] = ()
     """The keys, or beginnings of keys, of all problems that would have been found."""
+    holding: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By destination, all archives that it was seen to hold."""
     rows: tuple[Row, ...] = ()
     figures: Mapping[str, int | str] = field(default_factory=dict)
     """`backup`, `bytes`, `members` and the like."""
@@ -108,6 +110,7 @@ def _account(event: OperationEnded) -> Account:
         outcome=event.report.outcome,
         problems=found.problems,
         checked=found.checked,
+        holding=found.holding,
         rows=found.rows,
         figures=found.figures,
     )

@@ -29,6 +29,8 @@ class Found:
     problems: tuple[Problem, ...] = ()
     checked: tuple[str, ...] = ()
     """The keys, or beginnings of keys, of all problems that would have been found."""
+    holding: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By destination, all archives that it was seen to hold; what is wrong with others is over."""
     rows: tuple[Row, ...] = ()
     figures: Mapping[str, int | str] = field(default_factory=dict)
 
@@ -150,7 +152,14 @@ def _in_clean(cleanings: Sequence[Cleaning]) -> Found:
         text = " ".join(problem.text for problem in mine)
         rows.append(Row(destination=each.destination, good=not mine, text=text))
     checked = ("clean:*", *(f"clean:{each.destination}" for each in cleanings))
-    return Found(problems=tuple(found), checked=checked, rows=tuple(rows))
+    holding = {
+        each.destination: frozenset(
+            verdict.backup.key for verdict in each.plan.verdicts if verdict not in each.removed
+        )
+        for each in cleanings
+        if not each.error and not each.objections
+    }
+    return Found(problems=tuple(found), checked=checked, holding=holding, rows=tuple(rows))
 
 
 def _of_cleaning(each: Cleaning) -> Iterator[Problem]:

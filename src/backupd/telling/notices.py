@@ -144,7 +144,8 @@ def decide(account: Account, memory: Memory, policy: Policy) -> Decision:
     ended = [
         each
         for key, each in memory.problems.items()
-        if key not in found_keys and _is_checked(key, account.checked)
+        if key not in found_keys
+        if _is_checked(key, account.checked) or _is_gone(key, account.holding)
     ]
     gone = {each.problem.key for each in ended}
     kept = {
@@ -177,6 +178,12 @@ def _seen(problem: Problem, known: Mapping[str, Open], account: Account) -> Open
 
 def _is_checked(key: str, checked: Sequence[str]) -> bool:
     return any(key == each or key.startswith(f"{each}:") for each in checked)
+
+
+def _is_gone(key: str, holding: Mapping[str, frozenset[str]]) -> bool:
+    """Tell whether it is about an archive, as `verify:offsite:ARCHIVE`, that is not there now."""
+    kind, place, archive = [*key.split(":", 2), "", ""][:3]
+    return kind == "verify" and place in holding and archive not in holding[place]
 
 
 def _to_tell(
