@@ -227,6 +227,7 @@ def test_everything_that_is_wrong_is_found_at_once() -> None:
         held,
         dump_sizes=sizes,
         databases={each.key: rows(users=each.size) for each in held},
+        left_out={held[2].key: ".env"},
         delivered=30,
         free_bytes=1,
         clock_ahead=timedelta(hours=1),
@@ -236,6 +237,14 @@ def test_everything_that_is_wrong_is_found_at_once() -> None:
     )
     limits = Limits(max_bytes=1, verified_within=timedelta(days=1), keep_at_least=20)
     assert set(found(observed, limits)) == set(Check) - {Check.REACHABLE}
+
+
+def test_what_the_newest_lacks_is_found_and_what_an_earlier_one_lacked_is_not() -> None:
+    newest, earlier = backup(1), backup(25)
+    lacking = {earlier.key: ".env"}
+    assert found(seen([newest, earlier], left_out=lacking)) == []
+    (finding,) = examine(seen([newest], left_out={newest.key: ".env"}), LIMITS, NOW).findings
+    assert (finding.check, ".env" in finding.message) == (Check.LEFT_OUT, True)
 
 
 def test_every_finding_says_what_to_do() -> None:

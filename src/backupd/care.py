@@ -12,7 +12,7 @@ from backupd.operations.pin import Pin, Unpin
 from backupd.operations.survey import Surveyed, survey
 from backupd.policies import health_limits, retention_policy
 from backupd.ports import Destination, Gauged
-from backupd.records import MISSED
+from backupd.records import LEFT_OUT, MISSED
 from backupd.row_log import RowLog
 from backupd.wiring import App
 
@@ -100,6 +100,11 @@ def _own(app: App, destination: Destination) -> Watched:
         delivered=len(copies),
         missed_runs=_missed_backups(app),
         databases=RowLog(app.history).databases(),
+        left_out={
+            str(run.facts["backup"]): str(run.facts[LEFT_OUT])
+            for run in app.history.runs("backup")
+            if LEFT_OUT in run.facts
+        },
         dump_sizes={key: each.dumps for key, each in app.history.archives().items()},
     )
 

@@ -32,6 +32,7 @@ def examine(seen: Observed, limits: Limits, now: datetime) -> Health:
             *_shrunk(line, limits),
             *_databases_shrunk(line, seen.dump_sizes, limits),
             *_rows_shrunk(line, seen.databases, limits),
+            *_left_out(line, seen.left_out),
             *_damaged(ordered),
             *_verified(ordered, limits, now),
             *_future(ordered, now),
@@ -155,6 +156,15 @@ def _usual(sizes: Sequence[int]) -> float:
 
 def _fell(now: int, usual: float, limits: Limits) -> bool:
     return now * 100 < usual * (100 - limits.max_shrink_percent)
+
+
+def _left_out(line: Sequence[Backup], left_out: Mapping[str, str]) -> Iterator[Finding]:
+    if line and (what := left_out.get(line[0].key)):
+        yield Finding(
+            check=Check.LEFT_OUT,
+            message=f"The newest backup lacks what could not be read: {what}.",
+            hint="Let backupd read them, or exclude them with BACKUP_SOURCE__EXCLUDE.",
+        )
 
 
 def _damaged(backups: Sequence[Backup]) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ class Check(StrEnum):
     DATABASE_SHRUNK = "database-shrunk"
     ROWS_SHRUNK = "rows-shrunk"
     FREE_SPACE = "free-space"
+    LEFT_OUT = "left-out"
     DAMAGED = "damaged"
     VERIFIED = "verified"
     FUTURE = "future-date"
@@ -63,6 +64,8 @@ class Observed:
     """Bytes of every database's dump, by the backup's key, where they are known."""
     databases: Mapping[str, Sequence[DatabaseFacts]] = field(default_factory=dict)
     """How many rows every database had, by the backup's key, where it is known."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """What could not be read when it was taken, by the backup's key, where that is known."""
     delivered: int = 0
     """Backups that were ever delivered, as far as the history tells."""
     free_bytes: int | None = None

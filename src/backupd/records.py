@@ -6,6 +6,8 @@ from datetime import datetime
 
 from backupd.model import Condition, Outcome
 
+LEFT_OUT = "left_out"
+"""The fact of a backup's run that names what could not be read."""
 MISSED = "missed"
 """Stands for the operation of a run that never was: due times that were given up."""
 

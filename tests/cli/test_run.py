@@ -235,6 +235,9 @@ def test_a_file_that_cannot_be_read_is_3_and_is_named() -> None:
         done = as_nobody(program, "run")
         assert done.code == 3, done.err
         assert "Left out (unreadable): closed" in done.err
+        monitored = as_nobody(program, "monitor")
+        assert monitored.code == 1
+        assert "lacks what could not be read: closed." in monitored.out
         assert len(archives(program)) == 1
 
 

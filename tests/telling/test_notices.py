@@ -283,3 +283,13 @@ def test_what_was_wrong_with_an_archive_is_over_when_it_is_gone() -> None:
     after = decide(replace(clean, holding={"offsite": frozenset({"shop-2.zip"})}), known, NIGHTLY)
     assert after.memory.problems == {}
     assert topics(after.notices) == [Topic.RECOVERED]
+
+
+def test_what_a_backup_lacks_is_told_by_the_backup_and_not_by_monitor_besides() -> None:
+    lacking = Problem(key="backup:left-out", text="Not in the archive: .env.")
+    backup = replace(account_of_ended(ended(operation="backup")), problems=(lacking,))
+    found = Problem(key="monitor:local/shop:left-out", place="local", text="It lacks .env.")
+    monitored = replace(account_of_ended(ended(operation="monitor")), problems=(found,))
+    known = decide(backup, Memory(), NIGHTLY).memory
+    assert decide(monitored, known, NIGHTLY).notices == ()
+    assert topics(decide(monitored, Memory(), NIGHTLY).notices) == [Topic.UNHEALTHY]

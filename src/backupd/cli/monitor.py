@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from backupd.cli.invocation import Invocation, global_options, stoppable
-from backupd.cli.render import print_json
+from backupd.cli.render import print_json, printable
 from backupd.cli.run import EXIT_CODES
 from backupd.cli.telling import telling
 from backupd.words import age, plural, size
@@ -62,7 +62,7 @@ def _print_health(health: "Health", now: "datetime") -> None:
         count = plural(len(health.findings), "finding")
         click.secho(f"❌ Backup {place} is not healthy: {count}", fg="red")
     for finding in health.findings:
-        click.echo(click.wrap_text(finding.message, 80, "   - ", "     "))
+        click.echo(click.wrap_text(printable(finding.message), 80, "   - ", "     "))
         click.echo(click.wrap_text(finding.hint, 80, "     ", "     "))
     if health.newest is not None:
         click.echo(f"   Last backup: {age(now - health.newest.created_at)} ago")

@@ -8,9 +8,10 @@ from backupd.events import BackupProved, Event, OperationEnded, OperationFailed,
 from backupd.health import Health, MonitorReport
 from backupd.history import History
 from backupd.model import Outcome
-from backupd.records import MISSED, ArchiveRecord, CopyRecord, ProofRecord, Run, Sighting
+from backupd.records import LEFT_OUT, MISSED, ArchiveRecord, CopyRecord, ProofRecord, Run, Sighting
 from backupd.reports import BackupReport, Copy, DeliveryReport, Proof
 from backupd.row_log import RowLog
+from backupd.words import few
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ class Recorder:
                 "members": archive.members,
                 "carried_members": archive.carried,
             }
+            if missing := [each.path for each in archive.omissions if not each.harmless]:
+                facts[LEFT_OUT] = few(missing)
             dumps = {database.name: database.dump_bytes for database in archive.databases}
             self.history.record_archive(
                 ArchiveRecord(key=archive.name, encrypted=archive.encrypted, dumps=dumps)

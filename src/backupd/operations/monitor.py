@@ -32,6 +32,7 @@ class Watched:
     """Backups that were ever delivered there."""
     dump_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     databases: Mapping[str, Sequence[DatabaseFacts]] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     missed_runs: tuple[datetime, ...] = ()
 
 
@@ -73,6 +74,7 @@ def look_at(watched: Watched, now: datetime) -> Observed:
         hint=hint,
         dump_sizes=watched.dump_sizes,
         databases=watched.databases,
+        left_out=watched.left_out,
         delivered=watched.delivered,
         free_bytes=gauges.free_bytes,
         clock_ahead=gauges.clock_ahead,

@@ -215,6 +215,8 @@ def _follows(problem: Problem, told: Sequence[Open]) -> bool:
             return True
         if other.cause is Cause.BROKEN and problem.cause is Cause.STALE:
             return True
+        if other.key == "backup:left-out" and problem.key.endswith(":left-out"):
+            return True
     return False
 
 
