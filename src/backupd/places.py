@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from backupd.errors import SettingsError
+from backupd.history import History
 from backupd.naming import is_of_set
 from backupd.observers.log import log_retry
 from backupd.operations.deliver import Delivery
@@ -78,6 +79,8 @@ class Places:
     zone: ZoneInfo
     state: Path
     clock: Clock
+    history: History
+    """It tells where backups were delivered before."""
     stopping: threading.Event
     """Ends every wait when it is set."""
 
@@ -107,7 +110,8 @@ class Places:
         if isinstance(place, LocalDestination):
             from backupd.destinations.local import LocalDirectory  # noqa: PLC0415
 
-            return LocalDirectory(name=name, path=place.path, owns=self._owns)
+            held = bool(self.history.copies(name))
+            return LocalDirectory(name=name, path=place.path, owns=self._owns, held=held)
         return self._bucket(name, place)
 
     def _bucket(self, name: str, place: S3Destination) -> Destination:

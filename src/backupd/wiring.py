@@ -137,6 +137,7 @@ class App:
             zone=self.zone,
             state=self.state,
             clock=self.clock,
+            history=self.history,
             stopping=self._stopping,
         )
         return [

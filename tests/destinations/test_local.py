@@ -4,6 +4,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -103,6 +104,25 @@ def test_links_and_folders_in_the_directory_are_no_objects(
     (local.path / "shop-folder").mkdir()
     (local.path / "shop-link").symlink_to(tmp_path)
     assert list(local.list("shop-")) == []
+
+
+def test_a_directory_that_held_backups_is_not_made_anew(
+    local: LocalDirectory, tmp_path: Path
+) -> None:
+    """Its disk may not be mounted; whoever took it away can make it."""
+    (tmp_path / "given").write_bytes(b"content")
+    unmounted = replace(local, held=True)
+    for ask in (
+        lambda: unmounted.store("shop-1.zip", tmp_path / "given", on_progress=lambda _: None),
+        lambda: list(unmounted.list("shop-")),
+        lambda: list(unmounted.read("shop-1.zip")),
+    ):
+        with pytest.raises(DestinationError, match=r"held backups, and .* is gone") as raised:
+            ask()
+        assert f"mkdir -m 700 {local.path}" in raised.value.hint
+    assert not local.path.exists()
+    local.path.mkdir()
+    assert list(unmounted.list("shop-")) == []
 
 
 def test_a_full_file_system_is_said_to_be_full(elsewhere: Path, tmp_path: Path) -> None:

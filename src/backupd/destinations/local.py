@@ -28,7 +28,8 @@ def _none(_key: str) -> bool:
 class LocalDirectory:
     """Objects as files of mode 0600 in one directory of mode 0700, which is made when needed.
 
-    Its parent must be there: the place of a file system that is not mounted is not filled up.
+    Its parent must be there, and so must the directory itself if it `held` backups before: the
+    place of a file system that is not mounted is not filled up.
 
     An object is written beside under a name ending in `.partial`, synced, and only then linked to
     its own name, which fails if the name is taken; the directory is synced after. On the file
@@ -40,13 +41,16 @@ class LocalDirectory:
     path: Path
     owns: Callable[[str], bool] = _none
     """Tells the keys of this backup set from those of others, whose leftovers are not swept."""
+    held: bool = False
+    """Whether backups were delivered there before; then it is not made anew."""
 
     def store(self, key: str, path: Path, *, on_progress: Progress) -> StoredObject:
         """Publish the file at `path` under `key`, all or nothing; if it is there already, well."""
         target = self.path / key
         partial = self.path / partial_name(key)
         try:
-            self.path.mkdir(mode=0o700, exist_ok=True)
+            if not self.held:
+                self.path.mkdir(mode=0o700, exist_ok=True)
             try:
                 digest = _bring(path, partial, on_progress)
                 try:
@@ -88,7 +92,8 @@ class LocalDirectory:
             with os.scandir(self.path) as entries:
                 found = [entry for entry in entries if _is_object(entry, prefix)]
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and self.path.parent.exists():
+            missing = isinstance(error, FileNotFoundError)
+            if missing and self.path.parent.exists() and not self.held:
                 return
             raise self._translated(error, prefix) from error
         for entry in sorted(found, key=lambda entry: entry.name):
@@ -153,6 +158,12 @@ class LocalDirectory:
                 return DestinationError(
                     f"The destination '{self.name}' is not there: {parent} is missing.",
                     hint=f"Mount the file system that {self.path} is on, or create {parent}.",
+                )
+            if self.held and not self.path.exists():
+                return DestinationError(
+                    f"The destination '{self.name}' held backups, and {self.path} is gone.",
+                    hint="Mount the disk that it is on. If there is none, or it is a new one: "
+                    f"mkdir -m 700 {self.path}",
                 )
             return ObjectNotFoundError(f"There is no {key} at '{self.name}'.")
         if isinstance(error, FileExistsError):
