@@ -62,7 +62,7 @@ def dry(operation: Clean) -> Clean:
 
 def pin(app: App, key: str) -> Pin:
     """Make the operation that keeps a backup for ever."""
-    return Pin(catalogs=app.catalogs(), key=key)
+    return Pin(catalogs=app.catalogs(), key=key, folder=app.spool)
 
 
 def unpin(app: App, key: str) -> Unpin:

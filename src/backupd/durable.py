@@ -2,6 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
+
+
+def create_private(path: Path) -> BinaryIO:
+    """Open a file of mode 0600 that is empty.
+
+    Raises:
+        OSError: as the system says.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -10,8 +21,7 @@ def write_private(path: Path, content: bytes) -> None:
     Raises:
         OSError: as the system says.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+    with create_private(path) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

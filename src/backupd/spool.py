@@ -10,10 +10,10 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 
 from backupd.direct import sha256_of
-from backupd.durable import sync_directory, write_private
+from backupd.durable import create_private, sync_directory, write_private
 from backupd.errors import ArchiveError
 from backupd.model import Archive, Scope, SpooledArchive
-from backupd.naming import archive_time
+from backupd.naming import archive_time, is_of_set, key_of_partial
 
 _RECORD = ".spooled"
 _PARTIAL = ".partial"
@@ -102,7 +102,7 @@ class Spool:
                     f"The spool {self.path} has no room for {wanted.name} ({wanted.size:,} bytes).",
                     hint="Free some space there, or set BACKUP_SPOOL to a larger file system.",
                 )
-            with partial.open("wb") as file:
+            with create_private(partial) as file:
                 for chunk in chunks:
                     file.write(chunk)
                     digest.update(chunk)
@@ -146,7 +146,9 @@ class Spool:
 
     def _is_begun(self, path: Path) -> bool:
         name = path.name.removesuffix(_PARTIAL)
-        ours = self._is_ours(name.removesuffix(_RECORD)) or name == self.previous.name
+        archive = self._is_ours(name.removesuffix(_RECORD))
+        beside = is_of_set(self.set_name, key_of_partial(path.name), self.zone)
+        ours = archive or beside or name == self.previous.name
         return ours and path.is_file() and not path.is_symlink()
 
     def _is_ours(self, name: str) -> bool:

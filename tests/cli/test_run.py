@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import zipfile
@@ -15,7 +16,7 @@ import pytest
 
 from backupd.clock import SystemClock
 from backupd.lock import SetLock
-from conftest import Program
+from conftest import Program, names
 from fakes.mounts import mounted, tmpfs
 from fakes.nobody import as_nobody, belongs_to_nobody, enterable
 from fakes.overheard import secret
@@ -335,6 +336,22 @@ def test_help_imports_nothing_heavy(program: Program) -> None:
     code = "import sys, backupd.cli.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(done.stdout.split())
+
+
+def test_all_that_is_delivered_is_private_and_needs_no_place_but_the_spool(
+    program: Program,
+) -> None:
+    nowhere = {"TMPDIR": str(program.folder / "nowhere")}
+    assert program("run", "--only-files", **nowhere).code == 0
+    (archive,) = names(program.backups)
+    assert program("pin", archive, **nowhere).code == 0
+    again = program.folder / "again"
+    program.set(DESTINATIONS__AGAIN__TYPE="local", DESTINATIONS__AGAIN__PATH=str(again))
+    assert program("deliver", **nowhere).code == 0
+    assert os.listdir(program.state / "shop" / "spool") == []
+    stored = [*program.backups.iterdir(), *again.iterdir()]
+    assert len(stored) == 8
+    assert {stat.S_IMODE(path.stat().st_mode) for path in stored} == {0o600}
 
 
 @pytest.mark.parametrize("record", [None, b"", b'{"size": 1'])

@@ -294,7 +294,8 @@ def test_the_spool_takes_away_nothing_that_is_not_this_sets(backup: TakeBackup) 
 def test_what_a_dead_run_had_begun_of_this_set_is_swept(backup: TakeBackup) -> None:
     name = "shop-2025-11-07-01-00-00.zip"
     backup.spool.mkdir()
-    for left in (f"{name}.partial", f"{name}.spooled", f"{name}.spooled.partial"):
+    beside = f".{name}.sha256.0badf00d.partial"
+    for left in (f"{name}.partial", f"{name}.spooled", f"{name}.spooled.partial", beside):
         (backup.spool / left).touch()
     (backup.spool / ".shop.previous.partial").touch()
     (backup.spool / ".shop.scratch").mkdir()

@@ -1,10 +1,11 @@
 """Small text objects beside an archive: its checksum, and marks that everybody can see."""
 
-import tempfile
 from pathlib import Path
 
+from backupd.durable import write_private
+from backupd.errors import DestinationError
 from backupd.model import Scope, SpooledArchive
-from backupd.naming import pin_key, scope_key
+from backupd.naming import partial_name, pin_key, scope_key
 from backupd.ports import Destination
 
 PIN_TEXT = (
@@ -23,13 +24,24 @@ def marks_of(archive: SpooledArchive) -> dict[str, str]:
     return marks
 
 
-def put_beside(destination: Destination, key: str, text: str) -> None:
+def put_beside(destination: Destination, key: str, text: str, folder: Path) -> None:
     """Store the text under `key`; if the same stands there already, well.
+
+    It is written in `folder` first, which is the spool: where it is a link, it must be durable.
 
     Raises:
         DestinationError: it cannot be stored.
     """
-    with tempfile.TemporaryDirectory(prefix="backupd-") as folder:
-        path = Path(folder) / key
-        path.write_text(text, encoding="ascii")
-        destination.store(key, path, on_progress=lambda _: None)
+    path = folder / partial_name(key)
+    try:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(path, text.encode("ascii"))
+            destination.store(key, path, on_progress=lambda _: None)
+        finally:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DestinationError(
+            f"The spool {folder} cannot be used: {error.strerror or error}.",
+            hint="Set BACKUP_SPOOL to a directory that backupd may write to.",
+        ) from error

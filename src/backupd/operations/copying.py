@@ -147,7 +147,7 @@ class Copying:
         )
         for key, text in marks_of(archive).items():  # first, so that it is never taken for less
             if key not in held:
-                put_beside(destination, key, text)
+                put_beside(destination, key, text, self.spool.path)
         on_progress = self._progress(archive, observe)
         stored = destination.store(archive.name, archive.path, on_progress=on_progress)
         if (stored.size, stored.sha256) != (archive.size, archive.sha256):
@@ -159,7 +159,7 @@ class Copying:
             )
         if archive.certified:
             checksum = f"{archive.sha256}  {archive.name}\n"
-            put_beside(destination, checksum_key(archive.name), checksum)
+            put_beside(destination, checksum_key(archive.name), checksum, self.spool.path)
         return stored
 
     def _progress(self, archive: SpooledArchive, observe: Observer) -> Progress:

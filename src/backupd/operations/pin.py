@@ -6,6 +6,8 @@ whatever machine, and it outlives this machine's state.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from backupd.catalog import Catalog
 from backupd.cleaning import Marking, PinReport
@@ -22,6 +24,8 @@ class Pin:
 
     catalogs: Sequence[Catalog]
     key: str
+    folder: Path
+    """Where the mark is written before it is stored: the spool."""
     name: str = "pin"
 
     def run(self, _observe: Observer) -> PinReport:
@@ -30,7 +34,7 @@ class Pin:
         Raises:
             ObjectNotFoundError: no destination that answers has the backup.
         """
-        return _everywhere(self.catalogs, self.key, _pin)
+        return _everywhere(self.catalogs, self.key, partial(_pin, folder=self.folder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +70,9 @@ def _everywhere(
     return PinReport(key=key, destinations=tuple(markings))
 
 
-def _pin(destination: Destination, backup: Backup) -> None:
+def _pin(destination: Destination, backup: Backup, folder: Path) -> None:
     if not backup.pinned:
-        put_beside(destination, pin_key(backup.key), PIN_TEXT)
+        put_beside(destination, pin_key(backup.key), PIN_TEXT, folder)
 
 
 def _unpin(destination: Destination, backup: Backup) -> None:
