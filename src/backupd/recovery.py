@@ -54,7 +54,7 @@ def restore(app: App, request: RestoreRequest) -> tuple[Restore | InPlace, tuple
         UnknownNameError: a destination is asked for that is not set.
     """
     copies, notes = _copies(app, request)
-    selection = Selection(scope=request.scope, patterns=request.patterns)
+    selection = Selection(scope=request.scope, patterns=request.patterns, root=app.root)
     how = reading(app, skip_damaged=request.skip_damaged)
     if request.target is None:
         application = application_of(app)

@@ -104,6 +104,13 @@ def test_bad_usage_ends_with_2(app: Program, arguments: tuple[str, ...]) -> None
     assert app("restore", *arguments).code == 2
 
 
+def test_a_file_is_named_as_where_it_was_lost(app: Program) -> None:
+    for number, path in enumerate(("./app/code.php", str(app.root / "app/code.php"))):
+        done = app("restore", "--to", str(app.folder / str(number)), "--path", path)
+        assert done.code == 0, done.err
+        assert (app.folder / str(number) / "app/code.php").exists()
+
+
 def test_what_excludes_each_other_is_told_to_do_so(app: Program) -> None:
     both = app("restore", "--to", "x", "--in-place")
     assert (both.code, "--to and --in-place exclude each other" in both.err) == (2, True)

@@ -341,6 +341,31 @@ def test_what_is_asked_for_and_was_never_taken_is_an_error(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (("./app/d1/f1.php",), {"app", "app/d1", "app/d1/f1.php"}),
+        (("./nothing", "/srv/shop/to-file"), {"nothing", "to-file"}),
+        (("/srv/shop/app/d1/", "!./app/d1/f[!1].php"), {"app", "app/d1", "app/d1/f1.php"}),
+        (("/srv/shopping/nothing", "/empty/deep"), {"empty", "empty/deep", "empty/deep/er"}),
+    ],
+)
+def test_a_path_of_the_live_application_is_known(
+    tmp_path: Path, out: Path, patterns: tuple[str, ...], expected: set[str]
+) -> None:
+    archive_of(odd_tree(tmp_path / "tree", files=9), tmp_path / "kept")
+    selection = Selection(patterns=patterns, root=Path("/srv/shop"))
+    restore(restoring(out, view_of(tmp_path / "kept"), selection=selection))
+    assert {os.fsdecode(name) for name in look(out)} == expected
+
+
+@pytest.mark.parametrize("pattern", [".", "./", "/srv/shop", "/srv/shop/"])
+def test_the_root_is_everything(tree: Path, kept: Path, out: Path, pattern: str) -> None:
+    selection = Selection(patterns=(pattern,), root=Path("/srv/shop"))
+    restore(restoring(out, view_of(kept), selection=selection))
+    assert look(out) == look(tree)
+
+
 def test_an_empty_directory_may_be_all_that_is_asked_for(tmp_path: Path, out: Path) -> None:
     (tmp_path / "tree/hollow").mkdir(parents=True)
     omission = Omission(path="hollow.key", reason=OmissionReason.UNREADABLE)

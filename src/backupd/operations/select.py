@@ -1,8 +1,9 @@
 """Which backup, and which of its members: pure choices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
@@ -20,6 +21,9 @@ class Selection:
 
     scope: Scope = Scope.FULL
     patterns: tuple[str, ...] = ()
+    """They may begin as paths of the live application do, too: with `./`, or with `root`."""
+    root: Path | None = None
+    """The application's."""
 
     def select(self, archive: OpenArchive) -> "Selected":
         """Choose among the members.
@@ -30,7 +34,7 @@ class Selection:
         members = archive.members
         chosen = [member for member in members if self._wants(member)]
         if self.patterns:
-            spec = GitIgnoreSpec.from_lines(self.patterns)
+            spec = GitIgnoreSpec.from_lines(self._lines())
             chosen = [member for member in chosen if spec.match_file(_asked(member))]
             if all(member.entry.kind is MemberKind.DIRECTORY for member in chosen):
                 self._refuse_what_was_not_taken(spec, archive)
@@ -47,13 +51,25 @@ class Selection:
         """Refuse if there could be something, but for what could not be read."""
         for omission in archive.manifest.omissions if archive.manifest else ():
             within = f"{omission.path}/"
-            below = any(pattern.lstrip("/").startswith(within) for pattern in self.patterns)
+            below = any(pattern.lstrip("/").startswith(within) for pattern in self._lines())
             if below or spec.match_file(within):
                 raise RefusedError(
                     f"{omission.path} could not be read when the backup was taken "
                     f"({omission.reason}), so the backup does not have it.",
                     hint="Look for it in an earlier one: 'backupd list --backups' names them.",
                 )
+
+    def _lines(self) -> Iterator[str]:
+        """Give each pattern, and what it means if it is a path of the live application."""
+        bases = (".",) if self.root is None else (".", str(self.root))
+        for pattern in self.patterns:
+            yield pattern
+            path = pattern.removeprefix("!")
+            sign = pattern.removesuffix(path)
+            for base in bases:
+                if path == base or path.startswith(f"{base}/"):
+                    left = path.removeprefix(base)
+                    yield sign + (left if left.strip("/") else "/**")
 
     def _wants(self, member: StoredMember) -> bool:
         is_dump = member.entry.kind is MemberKind.DUMP
