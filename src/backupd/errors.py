@@ -2,7 +2,7 @@
 
 BackupdError               exit 1
 ├── SettingsError          exit 78   the settings are wrong; nothing was started
-├── UnknownNameError       exit 2    nothing is set, or kept, under the name that was asked for
+├── UnknownNameError       exit 2    nothing is set under the name that was asked for
 ├── LockedError            exit 75   another operation holds the backup set's lock
 ├── SourceError            exit 1    a file tree or a database could not be read
 │   └── DumpError          exit 1    a database's dump failed
@@ -46,7 +46,7 @@ class SettingsError(BackupdError):
 
 
 class UnknownNameError(BackupdError):
-    """A destination, database or backup was named that there is not."""
+    """A destination, database or channel was named that the settings do not have."""
 
     exit_code = 2
     default_hint = "'backupd config show' and 'backupd list --backups' name what there is."

@@ -176,6 +176,14 @@ def test_a_half_restored_application_is_not_backed_up(app: Program) -> None:
     assert app("run").code == 0
 
 
+@pytest.mark.parametrize("command", ["restore --to out", "verify", "pin", "unpin"])
+def test_a_backup_that_is_nowhere_is_a_failure_and_not_bad_usage(
+    app: Program, command: str
+) -> None:
+    done = app(*command.split(), "shop-2001-01-01-00-00-00")
+    assert (done.code, "no backup named shop-2001-01-01-00-00-00" in done.err) == (1, True)
+
+
 def test_verify_says_good_and_then_damaged(app: Program) -> None:
     good = app("verify")
     assert good.code == 0, good.err
