@@ -59,7 +59,7 @@ def test_a_backup_restores_into_a_directory(app: Program) -> None:
     assert "Database dump: " in done.out
     again = app("restore", "--to", str(app.folder / "out"))
     assert again.code == 0
-    assert "; there already: " in again.out
+    assert "; already there: " in again.out
 
 
 def test_something_in_the_way_is_named_and_nothing_is_written(app: Program) -> None:
@@ -76,6 +76,13 @@ def test_something_in_the_way_is_named_and_nothing_is_written(app: Program) -> N
     assert told["exit_code"] == 1
     assert app("restore", "--to", str(app.folder / "out"), "--dry-run", "--overwrite").code == 0
     assert [path.name for path in (app.folder / "out").iterdir()] == [".env"]
+
+
+def test_one_is_one_and_not_several(app: Program) -> None:
+    one = ("restore", "--to", str(app.folder / "out"), "--path", ".env")
+    assert app(*one, "--dry-run").out.splitlines()[-1].startswith("1 member of ")
+    assert app(*one).out.startswith("Restored 1 member (")
+    assert app(*one).out.startswith("Restored 0 members (")
 
 
 def test_one_path_and_json(app: Program) -> None:

@@ -26,7 +26,7 @@ from backupd.events import (
 )
 from backupd.model import Outcome
 from backupd.reports import BackupReport
-from backupd.words import size
+from backupd.words import plural, size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +61,7 @@ class BackupLines:
 
     @_print.register
     def _(self, event: ArchiveStarted) -> None:
-        click.echo(f"Zipping {event.members} file{'' if event.members == 1 else 's'}...")
+        click.echo(f"Zipping {plural(event.members, 'file')}...")
 
     @_print.register
     def _(self, event: ArchiveBuilt) -> None:

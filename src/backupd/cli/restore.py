@@ -181,7 +181,7 @@ def _print_plan(plan: "RestorePlan") -> None:
     click.echo(
         f"{plural(len(plan.members), 'member')} of {plan.key} would be written to {plan.target} "
         f"({size(plan.bytes_to_write)} needed, {size(plan.bytes_free)} free), from "
-        f"{', then '.join(plan.destinations)}; there already: {plan.unchanged}."
+        f"{', then '.join(plan.destinations)}; already there: {plan.unchanged}."
     )
     for path in plan.in_the_way:
         click.echo(f"In the way: {printable(path)}")
@@ -217,10 +217,10 @@ def _print(report: "RestoreReport") -> None:
         click.echo(f"… and {len(report.flaws) - _NAMED} more.", err=True)
     if not plan.has_manifest:
         click.echo(_NO_MANIFEST, err=True)
+    unchanged = f"; already there: {plan.unchanged}" if plan.unchanged else ""
     click.echo(
         f"Restored {plural(report.restored, 'member')} ({size(report.restored_bytes)}) of "
-        f"{plan.key} to {plan.target}"
-        + (f"; there already: {plan.unchanged}." * bool(plan.unchanged))
+        f"{plan.key} to {plan.target}{unchanged}"
     )
     for dump in report.dumps:
         click.echo(f"Database dump: {printable(str(plan.target / dump))}")

@@ -70,9 +70,8 @@ def _line(proof: "Proof") -> str:
     where = f"{proof.key or 'backups'} at {proof.destination}"
     if proof.error:
         return f"{where}: not proved: {proof.error} {proof.hint}"
-    took = (
-        f"{plural(proof.members, 'member')}, {size(proof.content_bytes)}, in {proof.seconds:.1f} s"
-    )
+    members, content = plural(proof.members, "member"), size(proof.content_bytes)
+    took = f"{members}, {content}, in {proof.seconds:.1f} s"
     if proof.flaws:
         return f"{where}: damaged ({took})"
     looked = "" if proof.percent == 100 else f" ({proof.percent} % of it, chosen at random)"  # noqa: PLR2004

@@ -35,8 +35,9 @@ class Reading:
         if archive.flaws and not self.skip_damaged:
             first = archive.flaws[0]
             raise DamagedError(
-                f"{copy.key} at '{copy.destination.name}' is damaged: it has "
-                f"{plural(len(archive.flaws), 'flaw')}, the first in {first.path!r} ({first.what})."
+                f"{copy.key} at '{copy.destination.name}' is damaged: "
+                f"{plural(len(archive.flaws), 'member')} not as its manifest says, {first.path!r} "
+                f"the first ({first.what})."
             )
         return archive
 
