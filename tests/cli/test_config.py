@@ -1,6 +1,9 @@
 """`backupd config` as its user meets it."""
 
 import json
+from pathlib import Path
+
+import pytest
 
 import pytest
 
@@ -22,6 +25,17 @@ def test_check_says_every_mistake(program: Program) -> None:
     assert json.loads(done.out)["exit_code"] == 78
     assert "BACKUP_LANGUAGE" in done.err
     assert "BACKUP_LOG_LEVEL" in done.err
+
+
+@pytest.mark.parametrize("root", ["", "BACKUP_SOURCE__ROOT=shop"])
+def test_check_warns_where_the_current_directory_decides(program: Program, root: str) -> None:
+    program.lines = [line for line in program.lines if "SOURCE__ROOT" not in line] + [root]
+    program.set()
+    done = program("config", "check", "--json")
+    [warning] = json.loads(done.out)["warnings"]
+    assert done.code == 0
+    assert f"from here, {Path('shop' if root else '.').absolute()} would be backed up" in warning
+    assert done.err == f"Warning: {warning}\n"
 
 
 def test_show_prints_what_an_env_file_could_hold(program: Program) -> None:

@@ -15,6 +15,13 @@ def test_it_refuses_to_start_without_a_tree_to_back_up(program: Program) -> None
     assert "BACKUP_SOURCE__ROOT is not set" in done.err
 
 
+def test_it_refuses_to_start_with_a_tree_that_is_relative_to_nothing(program: Program) -> None:
+    program.set(SOURCE__ROOT="shop")
+    done = program("daemon")
+    assert done.code == 78
+    assert "does not start with '/'" in done.err
+
+
 def test_it_reloads_and_stops(program: Program) -> None:
     program.set(SCHEDULE__BACKUP="0 0 1 1 *", SCHEDULE__CLEAN="0 0 1 1 *")
     program.set(SCHEDULE__MONITOR="0 0 1 1 *", SCHEDULE__DRILL="0 0 1 1 *")

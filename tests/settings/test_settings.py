@@ -177,12 +177,27 @@ WRONG = {
 def test_a_mistake_names_variable_place_and_what_is_allowed(env_file: Path, line: str) -> None:
     [mistake] = mistakes(env_file, "# first line", "", line)
     assert WRONG[line] in mistake
-    assert f"{env_file}, line 3" in mistake or "is not set, and it must be" in mistake
+    assert f"{env_file}, line 3" in mistake or "is not set. Allowed: local, s3." in mistake
     assert line.partition("=")[0].startswith(mistake.split(" ")[0].partition("__TYPE")[0]) or (
         mistake.startswith(str(env_file))
     )
     assert "hunter2" not in mistake
     assert "#secret" not in mistake
+
+
+def test_a_missing_type_hides_no_other_mistake_of_its_destination(env_file: Path) -> None:
+    path = "BACKUP_DESTINATIONS__X__PATH=relative"
+    missing, *others = mistakes(env_file, path, "BACKUP_DESTINATIONS__X__MAX_RATE=fast")
+    assert missing == "BACKUP_DESTINATIONS__X__TYPE is not set. Allowed: local, s3."
+    for wrong, allowed in zip(others, ("a path that starts", "a size as 500kB"), strict=True):
+        assert f"Allowed: {allowed}" in wrong
+
+
+def test_what_must_be_set_says_what_it_is(env_file: Path) -> None:
+    [mistake] = mistakes(env_file, "BACKUP_DESTINATIONS__X__TYPE=local")
+    assert mistake == (
+        "BACKUP_DESTINATIONS__X__PATH is not set, and it must be (local: the directory)."
+    )
 
 
 def test_all_mistakes_are_said_at_once(env_file: Path) -> None:

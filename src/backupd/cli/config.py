@@ -1,11 +1,16 @@
 """`backupd config`: check the settings, show them, print an example."""
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.render import print_json
+
+if TYPE_CHECKING:
+    from backupd.wiring import App
 
 
 @click.group()
@@ -20,12 +25,27 @@ def config() -> None:
 def check(invocation: Invocation) -> int:
     """Validate the settings and say every mistake."""
     app = invocation.app()
+    doubts = list(_doubts_of_root(app))
+    if invocation.verbosity != "quiet":
+        for doubt in doubts:
+            click.echo(f"Warning: {doubt}", err=True)
     if invocation.json:
-        print_json({"valid": True, "warnings": list(app.loaded.warnings)})
+        print_json({"valid": True, "warnings": [*app.loaded.warnings, *doubts]})
     elif invocation.verbosity != "quiet":
         where = app.loaded.env_file or "the process environment; there is no env file"
         click.echo(f"The settings of backup set '{app.set_name}' are valid (from {where}).")
     return 0
+
+
+def _doubts_of_root(app: "App") -> Iterator[str]:
+    """Say that what is backed up depends on where backupd is started."""
+    if not app.settings.source.root.is_absolute():
+        root = app.loaded.values.get("BACKUP_SOURCE__ROOT")
+        what = f"({root.origin}) does not start with '/'" if root else "is not set"
+        yield (
+            f"BACKUP_SOURCE__ROOT {what}: from here, {app.root} would be backed up, and the daemon "
+            "will not start."
+        )
 
 
 @config.command()

@@ -51,9 +51,11 @@ def _loaded(invocation: Invocation) -> "App":
     from backupd.errors import SettingsError  # noqa: PLC0415
 
     app = invocation.app()
-    if "BACKUP_SOURCE__ROOT" not in app.loaded.values:
+    if not app.settings.source.root.is_absolute():
+        root = app.loaded.values.get("BACKUP_SOURCE__ROOT")
+        what = f"({root.origin}) does not start with '/'" if root else "is not set"
         raise SettingsError(
-            "BACKUP_SOURCE__ROOT is not set, and the daemon has no current directory to take.",
+            f"BACKUP_SOURCE__ROOT {what}, and the daemon has no current directory to take.",
             hint=f"Set it in {app.loaded.env_file or 'the env file'} to the application's.",
         )
     return app

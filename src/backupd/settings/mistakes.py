@@ -1,11 +1,12 @@
 """What pydantic found wrong, said to an operator: variable, place, value and what is allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from backupd.settings.environment import Found
+from backupd.settings.schema import Destination
 from backupd.settings.variables import Variable, by_location, variable
 
 _ALLOWED = {
@@ -24,7 +25,22 @@ _SHOWN = 60
 
 def mistakes_of(error: ValidationError, values: Mapping[str, Found]) -> list[str]:
     """Give one sentence for each mistake, in the order of the settings."""
-    return [_mistake(detail, values) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    return [_mistake(each, values) for detail in details for each in (detail, *_behind(detail))]
+
+
+def _behind(detail: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Give the values that are wrong beside a TYPE that is not known: pydantic looks no further."""
+    if not detail["type"].startswith("union_tag"):
+        return
+    given = detail["input"]
+    kind = "s3" if "bucket" in given else "local"
+    try:
+        TypeAdapter(Destination).validate_python({**given, "type": kind})
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            if each["type"] not in {"missing", "extra_forbidden"}:  # the kind was but guessed
+                yield {**each, "loc": (*detail["loc"], *each["loc"])}
 
 
 def _mistake(detail: Mapping[str, Any], values: Mapping[str, Found]) -> str:
@@ -32,15 +48,17 @@ def _mistake(detail: Mapping[str, Any], values: Mapping[str, Found]) -> str:
     found = values.get(name)
     place = f" ({found.origin})" if found else ""
     kind = detail["type"]
-    if kind in {"missing", "union_tag_not_found"} or found is None:
-        return f"{name} is not set, and it must be. It says: {_description(variable(name))}"
+    if kind == "union_tag_not_found":
+        return f"{name} is not set. Allowed: local, s3."
+    if kind == "missing" or found is None:
+        return f"{name} is not set, and it must be ({_description(variable(name))})."
     if kind == "extra_forbidden":
         return f"{name}{place}: there is no such setting for this TYPE."
     return f"{name}{place}: {_shown(name, found)} is not allowed. Allowed: {_allowed(detail)}."
 
 
 def _description(known: Variable | None) -> str:
-    return known.description if known else "see 'backupd config example'."
+    return known.description.removesuffix(".") if known else "see 'backupd config example'"
 
 
 def _shown(name: str, found: Found) -> str:
