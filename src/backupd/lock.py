@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from backupd.errors import BackupdError, LockedError
@@ -103,7 +103,8 @@ def _holder(descriptor: int) -> dict[str, str | int]:
 def _locked(holder: dict[str, str | int]) -> LockedError:
     if not holder:
         return LockedError("Another operation on this backup set is just starting.")
+    since = datetime.fromisoformat(str(holder["started_at"])).astimezone(UTC)
     return LockedError(
         f"Operation '{holder['operation']}' (pid {holder['pid']}) has been at work on this backup "
-        f"set since {holder['started_at']}."
+        f"set since {since:%Y-%m-%d %H:%M:%S} UTC."
     )
