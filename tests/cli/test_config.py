@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-import pytest
-
 from conftest import Program
 from fakes.overheard import secret
 
