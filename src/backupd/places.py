@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from backupd.errors import SettingsError
+from backupd.errors import BackupdError, SettingsError
 from backupd.history import History
 from backupd.naming import is_of_set
 from backupd.observers.log import log_retry
@@ -110,9 +111,15 @@ class Places:
         if isinstance(place, LocalDestination):
             from backupd.destinations.local import LocalDirectory  # noqa: PLC0415
 
-            held = bool(self.history.copies(name))
+            held = self._held(name)
             return LocalDirectory(name=name, path=place.path, owns=self._owns, held=held)
         return self._bucket(name, place)
+
+    def _held(self, name: str) -> bool:
+        """Tell whether backups were delivered there, as far as the history can be read."""
+        with suppress(BackupdError):
+            return bool(self.history.copies(name))
+        return False
 
     def _bucket(self, name: str, place: S3Destination) -> Destination:
         from backupd.destinations.s3 import S3Destination as Driver  # noqa: PLC0415

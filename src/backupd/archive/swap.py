@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -201,7 +201,7 @@ def read_journal(folder: Path) -> Journal | None:
 
 def left_over(location: Path) -> Path | None:
     """Find the workspace that a restore which was killed, or did not end well, left."""
-    return next(iter(sorted(location.glob(f"{PREFIX}*"))), None)
+    return next(iter(_workspaces(location)), None)
 
 
 def half_swapped(location: Path) -> Path | None:
@@ -210,11 +210,18 @@ def half_swapped(location: Path) -> Path | None:
     Raises:
         BackupdError: a journal cannot be read, so that nobody knows.
     """
-    for folder in sorted(location.glob(f"{PREFIX}*")):
+    for folder in _workspaces(location):
         journal = read_journal(folder)
         if journal and not journal.ended:
             return folder
     return None
+
+
+def _workspaces(location: Path) -> list[Path]:
+    """Find those of restores; who may not look there will be told so by what comes next."""
+    with suppress(PermissionError):
+        return sorted(location.glob(f"{PREFIX}*"))
+    return []
 
 
 def remove_tree(folder: Path) -> None:
