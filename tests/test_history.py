@@ -133,3 +133,26 @@ def test_the_last_verify_and_drill_of_each_backup_are_kept_newest_first(history:
     sampled = replace(again, percent=5)
     assert condition_of([sampled, first]) is Condition.DAMAGED
     assert condition_of([sampled]) is Condition.UNPROVED
+
+
+def test_what_was_found_of_an_earlier_copy_says_nothing_of_the_one_there_now(
+    history: History,
+) -> None:
+    copy = CopyRecord(destination="local", key="a.zip", at=AT, size=1, sha256="ab", scope="full")
+    bad = ProofRecord(
+        destination="local",
+        key="a.zip",
+        operation="verify",
+        at=AT + timedelta(hours=1),
+        percent=100,
+        seconds=1.5,
+        bytes=100,
+        flaw="a member is damaged",
+    )
+    history.record_copy(copy)
+    history.record_proof(bad)
+    history.record_proof(replace(bad, destination="offsite"))
+    assert history.proofs("local") == {"a.zip": [bad]}
+    history.record_copy(replace(copy, at=AT + timedelta(hours=2)))
+    assert history.proofs("local") == {}
+    assert history.proofs("offsite") != {}

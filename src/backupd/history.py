@@ -153,12 +153,16 @@ class History:
     def proofs(self, destination: str) -> dict[str, list[ProofRecord]]:
         """Give the last verify and drill of each backup at a destination, by key, newest first.
 
-        What they say of the backup, `condition_of` tells.
+        What they say of the backup, `condition_of` tells. What was found before the copy that is
+        there now was confirmed says nothing of it.
         """
+        query = (
+            "SELECT proofs.* FROM proofs LEFT JOIN copies USING (destination, key) "
+            "WHERE proofs.destination = ? AND (copies.at IS NULL OR copies.at <= proofs.at) "
+            "ORDER BY proofs.at DESC"
+        )
         with self.opened() as database:
-            rows = database.execute(
-                "SELECT * FROM proofs WHERE destination = ? ORDER BY at DESC", (destination,)
-            ).fetchall()
+            rows = database.execute(query, (destination,)).fetchall()
         found: dict[str, list[ProofRecord]] = {}
         for row in rows:
             values = {**dict(row), "at": datetime.fromisoformat(row["at"])}

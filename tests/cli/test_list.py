@@ -85,3 +85,22 @@ def test_the_calendar_draws_today(program: Program) -> None:
     assert "+ more" in done.out
     assert "\x1b" not in done.out
     assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_a_damaged_copy_that_was_replaced_by_a_good_one_is_not_bad_any_more(
+    program: Program,
+) -> None:
+    there = program.folder / "there"
+    program.set(DESTINATIONS__THERE__TYPE="local", DESTINATIONS__THERE__PATH=str(there))
+    program("run")
+    (copy,) = there.glob("*.zip")
+    content = bytearray(copy.read_bytes())
+    copy.unlink()  # the other destination's is the same file
+    content[len(content) // 2] ^= 1
+    copy.write_bytes(content)
+    assert program("verify").code == 1
+    assert " BAD " in program("list", "--backups").out
+    copy.unlink()
+    assert program("deliver").code == 0
+    assert " BAD " not in program("list", "--backups").out
+    assert " BAD " not in program("status").out
