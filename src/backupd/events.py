@@ -95,6 +95,15 @@ class CopyEnded:
     """A delivery succeeded or failed for good."""
 
     copy: Copy
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyFound:
+    """A destination has what waits in the spool already, from a run that may not have told it."""
+
+    copy: Copy
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +182,7 @@ Event = (
     | ArchiveBuilt
     | CopyStarted
     | CopyEnded
+    | CopyFound
     | RestorePlanned
     | BackupProved
     | Progressed

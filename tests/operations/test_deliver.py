@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from backupd.errors import DestinationError, Interrupted
-from backupd.events import CopyEnded, CopyStarted, LeftoversSwept, Progressed, SpoolHolds
+from backupd.events import CopyEnded, CopyFound, CopyStarted, LeftoversSwept, Progressed, SpoolHolds
 from backupd.model import Backup, Outcome, Scope, StoredObject
 from backupd.naming import pin_key
 from backupd.operations.beside import PIN_TEXT
@@ -318,6 +318,19 @@ def test_a_checksum_that_was_not_delivered_follows(spool: Spool) -> None:
     deliver(spool, one).run(deaf)
     assert sorted(one.objects) == with_checksums(NEW)
     assert in_spool(spool) == []
+
+
+def test_a_copy_that_a_killed_run_has_made_is_told_of_unless_it_is_cut(spool: Spool) -> None:
+    put(spool, OLD, NEW)
+    one = holding("one", OLD, NEW)
+    one.objects[OLD] = one.objects[OLD][:-1]
+    listener = Listener()
+    report = deliver(spool, one, awaited=["one", "two"]).run(listener)
+    assert report.copies == ()
+    (found,) = listener.of(CopyFound)
+    assert (found.copy.destination, found.copy.key, found.copy.succeeded) == ("one", NEW, True)
+    assert found.copy.stored is not None
+    assert found.copy.stored.sha256 == hashlib.sha256(NEW.encode() * 100).hexdigest()
 
 
 def test_a_copy_that_is_not_what_was_built_is_removed_and_failed(spool: Spool) -> None:

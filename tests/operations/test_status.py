@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from backupd.errors import DumpError
-from backupd.events import Event
+from backupd.events import CopyEnded, Event, OperationEnded
 from backupd.history import History
 from backupd.lock import SetLock
 from backupd.observers.group import ObserverGroup
@@ -21,6 +21,7 @@ from backupd.operations.figures import METRICS, metrics_text
 from backupd.operations.status import Place, Records, Status, look
 from backupd.outbox import Outbox
 from backupd.records import Sighting
+from backupd.reports import BackupReport
 from backupd.telling.language import Language
 from backupd.telling.messages import Voice
 from backupd.telling.notices import Policy, Topic
@@ -52,6 +53,9 @@ def see(records: Records, *events: Event) -> None:
     )
     observe = ObserverGroup([Recorder(records.history), tell])
     for event in events:
+        if isinstance(event, OperationEnded) and isinstance(event.report, BackupReport):
+            for copy in event.report.copies:
+                observe(CopyEnded(copy=copy, at=event.at))
         observe(event)
 
 

@@ -1,15 +1,22 @@
 """Keep the history: every operation that ended, every copy confirmed, every proof."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backupd.events import BackupProved, Event, OperationEnded, OperationFailed, RunsMissed
+from backupd.events import (
+    BackupProved,
+    CopyEnded,
+    CopyFound,
+    Event,
+    OperationEnded,
+    OperationFailed,
+    RunsMissed,
+)
 from backupd.health import Health, MonitorReport
 from backupd.history import History
 from backupd.model import Outcome
 from backupd.records import LEFT_OUT, MISSED, ArchiveRecord, CopyRecord, ProofRecord, Run, Sighting
-from backupd.reports import BackupReport, Copy, DeliveryReport, Proof
+from backupd.reports import BackupReport, Copy, Proof
 from backupd.row_log import RowLog
 from backupd.words import few
 
@@ -21,9 +28,14 @@ class Recorder:
     history: History
 
     def __call__(self, event: Event) -> None:
-        """Note the end of an operation."""
+        """Note the end of an operation, and each copy as soon as it is confirmed."""
         if isinstance(event, OperationEnded):
             self._ended(event)
+        elif isinstance(event, CopyEnded):
+            self._copied(event.copy, event.at)
+        elif isinstance(event, CopyFound):
+            if event.copy.key not in self.history.copies(event.copy.destination):
+                self._copied(event.copy, event.at)
         elif isinstance(event, BackupProved):
             self._proved(event)
         elif isinstance(event, RunsMissed):
@@ -54,18 +66,17 @@ class Recorder:
             )
         )
 
-    def _copied(self, copies: Sequence[Copy], at: datetime) -> None:
-        for copy in copies:
-            if copy.stored is not None:
-                record = CopyRecord(
-                    destination=copy.destination,
-                    key=copy.key,
-                    at=at,
-                    size=copy.stored.size,
-                    sha256=copy.stored.sha256,
-                    scope=copy.scope,
-                )
-                self.history.record_copy(record)
+    def _copied(self, copy: Copy, at: datetime) -> None:
+        if copy.stored is not None:
+            record = CopyRecord(
+                destination=copy.destination,
+                key=copy.key,
+                at=at,
+                size=copy.stored.size,
+                sha256=copy.stored.sha256,
+                scope=copy.scope,
+            )
+            self.history.record_copy(record)
 
     def _proved(self, event: BackupProved) -> None:
         """Note what is known of a backup now; a destination that failed says nothing of it."""
@@ -88,10 +99,7 @@ class Recorder:
     def _ended(self, event: OperationEnded) -> None:
         report = event.report
         facts: dict[str, int | float | str] = {}
-        if isinstance(report, DeliveryReport):
-            self._copied(report.copies, event.at)
         if isinstance(report, BackupReport):
-            self._copied((*report.copies, *report.late), event.at)
             archive = report.archive
             facts = {
                 "backup": archive.name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from backupd.errors import DestinationError, Interrupted
-from backupd.events import CopyEnded, CopyStarted, LeftoversSwept, Progressed
+from backupd.events import CopyEnded, CopyFound, CopyStarted, LeftoversSwept, Progressed
 from backupd.model import Backup, SpooledArchive, StoredObject
 from backupd.naming import (
     archive_number,
@@ -78,7 +78,7 @@ class Copying:
         except DestinationError as error:
             copies = [self._failed(archive, error) for archive in archives]
             if copies:
-                observe(CopyEnded(copy=copies[-1]))
+                observe(CopyEnded(copy=copies[-1], at=self.clock.now()))
             return Standing(holds=None, copies=tuple(copies), down=True)
         standing = self.bring(archives, self._kept(archives, holds), holds, observe)
         if not standing.down:
@@ -101,7 +101,10 @@ class Copying:
             whole = {archive.name: archive.size}
             if archive.certified:
                 whole[checksum_key(archive.name)] = 0
-            if archive.name not in kept or whole.keys() <= held.keys():
+            if whole.keys() <= held.keys():
+                self._found(archive, held, observe)
+                continue
+            if archive.name not in kept:
                 continue
             if down is not None:
                 copies.append(self._failed(archive, down))
@@ -112,7 +115,7 @@ class Copying:
             except DestinationError as error:
                 copy = self._failed(archive, error)
                 down = error if error.temporary else None
-            observe(CopyEnded(copy=copy))
+            observe(CopyEnded(copy=copy, at=self.clock.now()))
             copies.append(copy)
         missing = {copy.key for copy in copies if not copy.succeeded}
         return Standing(
@@ -161,6 +164,15 @@ class Copying:
             checksum = f"{archive.sha256}  {archive.name}\n"
             put_beside(destination, checksum_key(archive.name), checksum, self.spool.path)
         return stored
+
+    def _found(self, archive: SpooledArchive, held: Mapping[str, int], observe: Observer) -> None:
+        """Tell of a copy that is there already, if it can be the whole archive."""
+        if held[archive.name] == archive.size:
+            now = self.clock.now()
+            stored = StoredObject(
+                key=archive.name, size=archive.size, modified_at=now, sha256=archive.sha256
+            )
+            observe(CopyFound(copy=self._succeeded(archive, stored), at=now))
 
     def _progress(self, archive: SpooledArchive, observe: Observer) -> Progress:
         done, told = 0, 0.0

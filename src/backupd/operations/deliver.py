@@ -125,7 +125,7 @@ class Deliver:
             except (ArchiveError, DestinationError) as error:
                 for name in lacking:
                     copy = _not_fetched(gap, copyings[name].delivery, error)
-                    observe(CopyEnded(copy=copy))
+                    observe(CopyEnded(copy=copy, at=self.clock.now()))
                     yield copy
                 continue
             brought = side_by_side(
