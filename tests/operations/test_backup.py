@@ -12,7 +12,7 @@ import pytest
 import pyzipper
 
 from backupd.archive.manifest import parse_manifest
-from backupd.errors import ArchiveError, DumpError, SourceError
+from backupd.errors import ArchiveError, DumpError, RefusedError, SourceError
 from backupd.events import ArchiveBuilt, ArchiveStarted, CopyEnded, LeftoversSwept, Progressed
 from backupd.model import Member, MemberKind, Omission, OmissionReason, Outcome, Scope
 from backupd.operations.backup import TakeBackup
@@ -352,3 +352,14 @@ def test_the_archive_is_private_while_it_is_in_the_spool(backup: TakeBackup) -> 
 
     backup.run(look)
     assert modes == [0o600, 0o700]
+
+
+def test_a_restore_of_which_nobody_knows_how_far_it_came_is_run_again_before(
+    backup: TakeBackup, root: Path
+) -> None:
+    left = root / ".backupd-restore-2025-11-08-01-00-00"
+    left.mkdir()
+    (left / "journal.json").write_text("{")
+    with pytest.raises(RefusedError, match="half restored") as refused:
+        backup.run(deaf)
+    assert "backupd restore --in-place" in refused.value.hint

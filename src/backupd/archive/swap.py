@@ -205,13 +205,12 @@ def left_over(location: Path) -> Path | None:
 
 
 def half_swapped(location: Path) -> Path | None:
-    """Find the workspace of a restore that was killed while live files were moved.
-
-    Raises:
-        BackupdError: a journal cannot be read, so that nobody knows.
-    """
+    """Find the workspace of a restore that was, or may have been, killed while it moved files."""
     for folder in _workspaces(location):
-        journal = read_journal(folder)
+        try:
+            journal = read_journal(folder)
+        except BackupdError:
+            return folder
         if journal and not journal.ended:
             return folder
     return None
