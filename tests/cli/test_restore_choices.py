@@ -173,7 +173,7 @@ def test_a_destination_that_dies_half_way_is_followed_by_the_next(
     proxy.plan(die_at_the_fifth_file)
     done = program("restore", "--to", str(program.folder / "out"))
     assert done.code == 0, done.err
-    assert "Note: A copy was given up: 'offsite'" in done.err
+    assert "Note: The copy at 'offsite' was given up: " in done.err
     for number in range(8):
         restored = (program.folder / f"out/storage/{number}").read_bytes()
         assert restored == (program.root / f"storage/{number}").read_bytes()

@@ -176,6 +176,7 @@ def test_a_member_is_named_though_the_archive_as_a_whole_is_damaged_too(
     archive = Reading(password="secret", zone=UTC).open(_view(kept))
     named = [archive.members[number].entry.path for number in (5, -1)]
     assert isinstance(archive.view, UnsealedView)
+    assert archive.view.where == "memory"
     damaged = bytearray(kept.objects[KEY])
     for number in (5, -1):
         record = archive.members[number].record

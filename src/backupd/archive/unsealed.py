@@ -30,6 +30,11 @@ class UnsealedView:
     size: int
     keys: Keys = field(repr=False)
 
+    @property
+    def where(self) -> str:
+        """The destination's name."""
+        return self.outer.where
+
     def stream(self, start: int, length: int) -> Iterator[bytes]:
         """Give `length` plain bytes from `start`; they are not authenticated."""
         if start + length > self.size:

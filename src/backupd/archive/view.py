@@ -20,6 +20,11 @@ class View(Protocol):
         """How many bytes there are."""
         ...
 
+    @property
+    def where(self) -> str:
+        """The destination's name."""
+        ...
+
     def stream(self, start: int, length: int) -> Iterator[bytes]:
         """Give exactly `length` bytes from `start`, in chunks of bounded size.
 
@@ -46,6 +51,11 @@ class ObjectView:
     destination: Destination
     key: str
     size: int
+
+    @property
+    def where(self) -> str:
+        """The destination's name."""
+        return self.destination.name
 
     def stream(self, start: int, length: int) -> Iterator[bytes]:
         """Give `length` bytes from `start`, by one request."""

@@ -144,7 +144,8 @@ class _Loading:
         raise DamagedError(f"Another copy of the backup has another {member.entry.path}.")
 
     def _turn_to_the_next_copy(self, error: BackupdError, state: str) -> None:
-        self.copies.notes.append(f"A copy was given up: {error}")
+        where = self.archive.view.where
+        self.copies.notes.append(f"The copy at '{where}' was given up: {error}")
         try:
             self.archive = self.copies.open_next()
         except (DamagedError, DestinationError):

@@ -101,7 +101,7 @@ class Copies:
                 extraction.extract(source, at_hand)
             except (DamagedError, DestinationError) as error:
                 failure = error
-                self.notes.append(f"A copy was given up: {error}")
+                self.notes.append(f"The copy at '{source.view.where}' was given up: {error}")
             wanted = {path: each for path, each in wanted.items() if path not in extraction.done}
             if not wanted:
                 return

@@ -103,7 +103,7 @@ def test_a_destination_that_goes_away_in_the_middle_is_given_up_for_the_next(
     near = BreakingDestination(destination("near", archive), at=last_read(server))
     report = restored(server, copy, near, destination("far", archive))
     assert report.outcome is Outcome.SUCCEEDED
-    assert report.notes == ("A copy was given up: 'near' is gone.",)
+    assert report.notes == ("The copy at 'near' was given up: 'near' is gone.",)
     assert is_whole(server, copy)
 
 

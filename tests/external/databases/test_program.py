@@ -254,7 +254,7 @@ def test_a_dump_that_one_copy_cannot_give_comes_from_the_next(
     archive.write_bytes(content)
     done = ready("restore", "--only-db", "--to-url", copy)
     assert done.code == 0, done.err
-    assert "Note: A copy was given up: " in done.err
+    assert "Note: The copy at 'here' was given up: " in done.err
     count = "SELECT count(*), sum(twice) FROM everything;"
     assert shop.sql(count, "copy") == shop.sql(count, "app")
 
