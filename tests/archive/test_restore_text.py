@@ -27,6 +27,9 @@ def tree(tmp_path: Path) -> Path:
     (tree / "app/script").write_text("#!/bin/sh")
     (tree / "app/script").chmod(0o750)
     (tree / "link").symlink_to("app")
+    for own in ("db-dumps/mine.txt", ".backupd/app.conf"):
+        (tree / own).parent.mkdir()
+        (tree / own).write_text("the application's")
     (tree / "app/link up").symlink_to("../app/script")
     return tree
 
@@ -81,6 +84,24 @@ def test_its_commands_bring_everything_back(
     assert database.read_bytes() == (tmp_path / "dump").read_bytes()
 
 
+def test_unzip_brings_back_rights_and_names_that_others_lose(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for name in ("a\nb", "ab", "back\\slash", "drive:x", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"):
+        (tree / "names" / name).mkdir(parents=True)
+    (tree / "names" / "cafe\N{COMBINING ACUTE ACCENT}").mkdir()
+    (tree / "shared").mkdir()
+    (tree / "shared").chmod(0o3775)
+    (tree / "tool").write_text("x")
+    (tree / "tool").chmod(0o4755)
+    folder = kept(tmp_path, tree, None)
+    (tmp_path / "application").mkdir()
+    values = {"APPLICATION": str(tmp_path / "application"), "DATABASE": str(tmp_path / "live")}
+    done = followed(restore_text(header(), [DUMP], encrypted=False), folder, values)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {name: seen.mode for name, seen in look(tmp_path / "application").items()}
+    assert found == {name: seen.mode for name, seen in look(tree).items()}
+
+
 def test_it_stands_in_the_archive_in_both_languages(tmp_path: Path, tree: Path) -> None:
     folder = kept(tmp_path, tree, None)
     shown = subprocess.run(
@@ -126,5 +147,5 @@ def test_roles_come_before_the_databases_that_name_them() -> None:
 
 def test_it_moves_itself_out_of_the_way_and_not_the_applications_file() -> None:
     written = restore_text(header(), [], encrypted=False, path="RESTORE.backupd.txt")
-    assert "mv restored/.backupd restored/RESTORE.backupd.txt dumps" in written
+    assert "mv restored/RESTORE.backupd.txt dumps/RESTORE.backupd.txt" in written
     assert "restored/RESTORE.txt" not in written

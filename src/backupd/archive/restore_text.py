@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from shlex import quote
 from textwrap import indent
 
+from backupd.archive.manifest import MANIFEST_PATH
 from backupd.model import ArchiveHeader
 
 RESTORE_PATH = "RESTORE.txt"
@@ -110,18 +111,15 @@ qu'elle écrit : chown -R UTILISATEUR:GROUPE, là où les propriétaires ne sont
 
 _WHOLE = "sha256sum -c {archive}.sha256"
 _PLAIN = """\
-unzip -X {archive} -d restored
+unzip -X -K -^ {archive} -d restored
 7z x -snld -orestored {archive}
 mkdir restored && bsdtar -xpf {archive} -C restored"""
 _ENCRYPTED = "7z x -snld -orestored {archive}"
 _SEALED = """\
 7z x {archive} {sealed}
 7z x -snld -orestored {sealed}"""
-_APPLICATION = """\
-APPLICATION=/path/of/the/application
-mkdir dumps && mv restored/.backupd restored/RESTORE.txt dumps
-mv restored/db-dumps dumps
-cp -a restored/. "$APPLICATION"/"""
+_APART = "dumps"
+_PUT_BACK = 'cp -a restored/. "$APPLICATION"/'
 _SQLITE = """\
 DATABASE=/path/of/the/database.sqlite
 rm -f "$DATABASE"-wal "$DATABASE"-shm "$DATABASE"-journal
@@ -160,8 +158,7 @@ def restore_text(
     `dumps` are the paths of its database dumps.
     """
     roles_first = sorted(dumps, key=lambda dump: not _has_roles(dump))
-    lines = _APPLICATION.replace(RESTORE_PATH, path).split("\n")
-    application = "\n".join(line for line in lines if dumps or "db-dumps" not in line)
+    application = indent(_application(dumps, path), _INDENT)
     texts = []
     for words in (_ENGLISH, _FRENCH):
         texts += [
@@ -172,7 +169,7 @@ def restore_text(
             _commands(_ENCRYPTED if encrypted else _PLAIN, header),
             words.links,
             words.application,
-            _commands(application, header),
+            application,
             *([words.databases] if dumps else []),
             *([words.servers] if any(map(_is_of_a_server, dumps)) else []),
             *(_put_back(dump, header) for dump in roles_first),
@@ -196,6 +193,21 @@ def sealed_restore_text(header: ArchiveHeader) -> str:
             *([_RULE] if words is _ENGLISH else []),
         ]
     return "\n\n".join(texts) + "\n"
+
+
+def _application(dumps: Sequence[str], path: str) -> str:
+    """Set apart what backupd added, nothing of the application's own beside it, and copy the rest."""
+    own = [*dumps, MANIFEST_PATH, path]
+    folders = sorted({parent for parent in (each.rpartition("/")[0] for each in own) if parent})
+    return "\n".join(
+        [
+            "APPLICATION=/path/of/the/application",
+            "mkdir -p " + " ".join(f"{_APART}/{folder}" for folder in folders),
+            *(f"mv {quote(f'restored/{each}')} {quote(f'{_APART}/{each}')}" for each in own),
+            "rmdir --ignore-fail-on-non-empty " + " ".join(f"restored/{each}" for each in folders),
+            _PUT_BACK,
+        ]
+    )
 
 
 def _commands(text: str, header: ArchiveHeader, dump: str = "") -> str:
