@@ -196,7 +196,7 @@ def sealed_restore_text(header: ArchiveHeader) -> str:
 
 
 def _application(dumps: Sequence[str], path: str) -> str:
-    """Set apart what backupd added, nothing of the application's own beside it, and copy the rest."""
+    """Set apart what backupd added, and nothing of the application's own; copy the rest."""
     own = [*dumps, MANIFEST_PATH, path]
     folders = sorted({parent for parent in (each.rpartition("/")[0] for each in own) if parent})
     return "\n".join(
