@@ -1,5 +1,6 @@
 """The settings of a destination → the destination, with its pace and its patience."""
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -55,10 +56,10 @@ def refuse_shared(spool: Path, local: Mapping[str, Path]) -> None:
 
 
 def _shared(spool: Path, local: Mapping[str, Path]) -> Iterator[str]:
-    known = {spool.resolve(): "BACKUP_SPOOL"}
+    known = {os.path.realpath(spool): "BACKUP_SPOOL"}
     for name, path in local.items():
         variable = f"BACKUP_DESTINATIONS__{name.upper()}__PATH"
-        first = known.setdefault(path.resolve(), variable)
+        first = known.setdefault(os.path.realpath(path), variable)
         if first == "BACKUP_SPOOL":
             yield (
                 f"{first} and {variable} are the same directory ({path}): what is delivered leaves "

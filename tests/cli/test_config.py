@@ -91,3 +91,11 @@ def test_a_spool_inside_a_destination_takes_nothing_away(program: Program) -> No
     program.backups.mkdir()
     assert program("run").code == 0
     assert len(list(program.backups.glob("*.zip"))) == 1
+
+
+def test_links_that_lead_in_a_circle_are_no_bug_of_the_program(program: Program) -> None:
+    circle = program.folder / "circle"
+    circle.symlink_to(circle)
+    program.set(SPOOL=str(circle))
+    assert program("config", "check").code == 0
+    assert "cannot be used" in program("run").err
