@@ -28,6 +28,7 @@ SPOKEN = (
     "destinations.s3_upload",
     "operations.backup",
     "operations.copying",
+    "operations.sisters",
     "sources.command",
     "sources.dump",
     "sources.files",
