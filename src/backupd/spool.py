@@ -97,6 +97,7 @@ class Spool:
         partial = self.path / (wanted.name + _PARTIAL)
         digest = hashlib.sha256()
         try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if shutil.disk_usage(self.path).free < wanted.size:
                 raise ArchiveError(
                     f"The spool {self.path} has no room for {wanted.name} ({wanted.size:,} bytes).",

@@ -5,6 +5,7 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -151,6 +152,12 @@ def test_a_new_destination_gets_what_its_sister_has(spool: Spool) -> None:
     ]
     assert added.objects == sister.objects
     assert list(spool.path.iterdir()) == []
+
+
+def test_a_machine_without_a_spool_brings_from_a_sister_too(spool: Spool) -> None:
+    sister, added = holding("sister", OLD), MemoryDestination("added")
+    deliver(replace(spool, path=spool.path / "not there yet"), sister, added).run(deaf)
+    assert added.objects == sister.objects
 
 
 def test_what_came_from_a_sister_keeps_its_scope_until_it_is_delivered(spool: Spool) -> None:
