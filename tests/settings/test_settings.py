@@ -173,6 +173,24 @@ WRONG = {
 }
 
 
+@pytest.mark.parametrize(
+    ("written", "read", "warned"),
+    [
+        ("abc #def", "abc", True),
+        ("abc#def", "abc#def", False),
+        ("'abc #def'", "abc #def", False),
+        ("'abc' # the password", "abc", False),
+        ("  # none", None, False),
+    ],
+)
+def test_a_password_that_ends_at_a_comment_is_warned_of(
+    env_file: Path, written: str, read: str | None, *, warned: bool
+) -> None:
+    loaded = load(env_file, f"BACKUP_ARCHIVE_PASSWORD={written}")
+    assert password(loaded) == read
+    assert any("taken for a comment" in warning for warning in loaded.warnings) is warned
+
+
 @pytest.mark.parametrize("line", WRONG)
 def test_a_mistake_names_variable_place_and_what_is_allowed(env_file: Path, line: str) -> None:
     [mistake] = mistakes(env_file, "# first line", "", line)

@@ -171,13 +171,16 @@ class Build:
         """Describe members for workers, each with a salt if it is to be encrypted."""
         columns: Columns = list(zip(*members, strict=True))[:_SALT]
         columns[_KIND] = tuple(map(str, columns[_KIND]))  # `marshal` takes no enum
-        columns[_SIZE] = tuple(size or 0 for size in columns[_SIZE])
-        columns.append(tuple(self._salt(member) for member in members))
+        if None in columns[_SIZE]:
+            columns[_SIZE] = tuple(size or 0 for size in columns[_SIZE])
+        salts: tuple[bytes, ...] = (b"",) * len(members)
+        if self.encoder.password:
+            kinds = columns[_KIND]
+            salts = tuple(
+                b"" if kind == _DIRECTORY else self.new_salt(SALT_BYTES) for kind in kinds
+            )
+        columns.append(salts)
         return columns
-
-    def _salt(self, member: Member) -> bytes:
-        encrypted = self.encoder.password and member.kind is not _DIRECTORY
-        return self.new_salt(SALT_BYTES) if encrypted else b""
 
     def _take_batch(
         self, members: list[Member], _: Slot, encoded: memoryview, answer: Message

@@ -19,12 +19,12 @@ from backupd.archive.records import (
     DEFLATED,
     STORED,
     aes_extra,
-    central_record,
+    headers,
     heading,
-    local_header,
 )
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_OPEN_NO_LINK = _OPEN | os.O_NOFOLLOW
 _FORMATS = {
     "file": stat.S_IFREG,
     "dump": stat.S_IFREG,
@@ -71,7 +71,7 @@ def open_source(origin: str, inode: int, device: int) -> tuple[int, os.stat_resu
         OSError: it cannot be opened, or is something else by now.
     """
     try:
-        descriptor = os.open(origin, _OPEN | os.O_NOFOLLOW)
+        descriptor = os.open(origin, _OPEN_NO_LINK)
         followed = False
     except OSError as error:
         if error.errno != errno.ELOOP:
@@ -93,7 +93,7 @@ def _as_walked(reading: Reading, known: Known) -> bytes | None:
     So most files are looked at once, and only the others before and after.
     """
     try:
-        descriptor = os.open(reading.origin, _OPEN | os.O_NOFOLLOW)
+        descriptor = os.open(reading.origin, _OPEN_NO_LINK)
     except OSError:
         return None
     try:
@@ -103,8 +103,17 @@ def _as_walked(reading: Reading, known: Known) -> bytes | None:
         return None
     finally:
         os.close(descriptor)
-    same = opened(now) == known and stat.S_ISREG(now.st_mode)
-    return data if same and len(data) == reading.size else None
+    same = known == (  # as `opened` has it; a call more would be felt
+        now.st_mtime_ns,
+        now.st_mode & 0o7777,
+        now.st_size,
+        now.st_uid,
+        now.st_gid,
+        now.st_ctime_ns,
+        now.st_ino,
+        now.st_dev,
+    )
+    return data if same and len(data) == now.st_size and stat.S_ISREG(now.st_mode) else None
 
 
 def _read(reading: Reading, *, last_try: bool) -> tuple[bytes, os.stat_result, bool]:
@@ -196,8 +205,8 @@ class Encoder:
         mtime_ns, permissions, _, uid, gid, _, _, _ = known
         mode = _FORMATS[reading.kind] | permissions
         head = heading(reading.path, mode, mtime_ns, (uid, gid), self.zone, method=method, aes=aes)
-        sizes = (crc, len(body), len(data))
-        return local_header(head, *sizes), body, central_record(head, *sizes)
+        header, central = headers(head, crc, len(body), len(data))
+        return header, body, central
 
     def _shrunk(self, data: bytes) -> tuple[bytes, int]:
         if deflate.promises_to_shrink(data):
@@ -222,16 +231,15 @@ def may_shrink(path: str) -> bool:
 
 def _content(reading: Reading, *, last_try: bool) -> tuple[bytes, Known, bool]:
     """Read a member; what a file is when it is opened counts, not what the walk saw."""
-    known = reading.known
-    if reading.kind == "directory":
+    known, kind = reading[2:10], reading.kind  # as `Reading.known` has it
+    if kind == "file" and (as_walked := _as_walked(reading, known)) is not None:
+        return as_walked, known, False
+    if kind == "directory":
         return b"", known, False
-    if reading.kind == "symlink":
+    if kind == "symlink":
         return os.fsencode(reading.link_target), known, False
-    data = _as_walked(reading, known)
-    if data is not None:
-        return data, known, False
     data, status, changed = _read(reading, last_try=last_try)
-    return data, known if reading.kind == "dump" else opened(status), changed
+    return data, known if kind == "dump" else opened(status), changed
 
 
 def opened(status: os.stat_result) -> Known:

@@ -25,6 +25,16 @@ class Paths:
         """Take a path, if it is free and everything above it is a directory, or nothing yet."""
         if path in self._taken or (path in self._above and not is_directory):
             return False
+        parent = path.rpartition("/")[0]
+        if parent and parent not in self._above and not self._take_above(path):
+            return False
+        self._taken.add(path)
+        if is_directory:
+            self._directories.add(path)
+        return True
+
+    def _take_above(self, path: str) -> bool:
+        """Note the directories that lead to a path, if all of them are, or can be, directories."""
         above = []
         for parent in parents(path):
             if parent in self._above:
@@ -33,7 +43,4 @@ class Paths:
                 return False
             above.append(parent)
         self._above.update(above)
-        self._taken.add(path)
-        if is_directory:
-            self._directories.add(path)
         return True

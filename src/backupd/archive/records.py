@@ -121,12 +121,17 @@ def _dos_time(seconds: int, zone: tzinfo) -> tuple[int, int]:
     return hour << 11 | minute << 5 | second // 2, year - 1980 << 9 | month << 5 | day
 
 
-def local_header(head: Heading, crc: int, compressed: int, size: int) -> bytes:
-    """Write the header of a member whose sizes are known, and under 4 GiB."""
-    name, flags, method, time, date, extra, _, _ = head
+def headers(head: Heading, crc: int, compressed: int, size: int) -> tuple[bytes, bytes]:
+    """Write the local header and the central record of a member that is known to be under 4 GiB."""
+    name, flags, method, time, date, local, central, attributes = head
     version = _AES_VERSION if method == METHOD_AES else _PLAIN_VERSION
-    fixed = (b"PK\3\4", version, flags, method, time, date, crc, compressed, size)
-    return _LOCAL.pack(*fixed, len(name), len(extra)) + name + extra
+    common = (version, flags, method, time, date, crc, compressed, size, len(name))
+    return (
+        _LOCAL.pack(b"PK\3\4", *common, len(local)) + name + local,
+        CENTRAL.pack(b"PK\1\2", _MADE_BY_UNIX, *common, len(central), 0, 0, 0, attributes, 0)
+        + name
+        + central,
+    )
 
 
 def streamed_header(head: Heading) -> bytes:

@@ -83,9 +83,17 @@ class Environment:
                 "or quotes around the value."
             )
         elif self._is_known(name, origin, mistake=True):
-            if name in self.values:
-                self.warnings.append(f"{name} ({origin}) is set before too; the last one counts.")
+            self._warn_of_loss(name, origin, binding)
             self.values[name] = Found(text=expanded, origin=origin)
+
+    def _warn_of_loss(self, name: str, origin: str, binding: Binding) -> None:
+        if name in self.values:
+            self.warnings.append(f"{name} ({origin}) is set before too; the last one counts.")
+        if binding.value and _is_secret(name) and _ends_at_a_comment(binding):
+            self.warnings.append(
+                f"{name} ({origin}): what stands from its # on is taken for a comment. If it "
+                "belongs to the value, put quotes around the whole."
+            )
 
     def take_process(self, process: Mapping[str, str]) -> None:
         """Read the process environment; a name of ours that does not exist is a warning here."""
@@ -188,6 +196,12 @@ def _is_bare_comment(binding: Binding) -> bool:
     """Tell whether the value is `#…` without quotes."""
     written = binding.original.string.partition("=")[2].lstrip()
     return bool(binding.value) and written.startswith("#")
+
+
+def _ends_at_a_comment(binding: Binding) -> bool:
+    """Tell whether a value without quotes has a comment behind it."""
+    written = binding.original.string.partition("=")[2].strip()
+    return not written.startswith(("'", '"')) and "#" in written.removeprefix(binding.value or "")
 
 
 def _way_round(name: str) -> str:
