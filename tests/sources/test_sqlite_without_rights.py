@@ -97,9 +97,8 @@ def test_what_a_dead_writer_did_not_commit_is_not_dumped(program: Program) -> No
 
 def test_what_a_living_writer_did_not_commit_is_not_dumped(program: Program) -> None:
     path = program.folder / "data" / "main.sqlite"
-    process = writer(path, "DELETE", "in the middle")
-    done = dump(program, path)
-    process.communicate()
+    with writer(path, "DELETE", "in the middle"):
+        done = dump(program, path)
     assert done.code == 1
     assert "was locked by another process" in done.err
 
