@@ -44,11 +44,11 @@ def opened(path: Path, schema: str, called: str) -> Iterator[sqlite3.Connection]
             path.touch(mode=0o600)
         number = path.stat().st_ino
         try:
-            _lay_down(path, schema)
+            connection = _connected(path, schema)
         except sqlite3.DatabaseError as error:
             _set_aside(path, number, called, error)
-            _lay_down(path, schema)
-        with closing(_connected(path)) as database, database:
+            connection = _connected(path, schema)
+        with closing(connection) as database, database:
             yield database
     except OSError as error:
         raise BackupdError(
@@ -63,23 +63,27 @@ def opened(path: Path, schema: str, called: str) -> Iterator[sqlite3.Connection]
         ) from error
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connected(path: Path, schema: str) -> sqlite3.Connection:
+    """Open it, with the tables if it is new; raise if it is not whole, as far as is soon seen."""
     database = sqlite3.connect(path, timeout=10)
+    try:
+        _lay_down(database, schema)
+    except BaseException:
+        database.close()
+        raise
     database.row_factory = sqlite3.Row
     return database
 
 
-def _lay_down(path: Path, schema: str) -> None:
-    """Make the tables in a new file; raise if an old one is not whole, as far as is soon seen."""
-    with closing(_connected(path)) as database:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version != _LAID_DOWN:
-            database.executescript(
-                f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {_LAID_DOWN}; COMMIT"
-            )
-        tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
-        for (name,) in database.execute(tables).fetchall():
-            database.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone()  # noqa: S608
+def _lay_down(database: sqlite3.Connection, schema: str) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version != _LAID_DOWN:
+        database.executescript(
+            f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {_LAID_DOWN}; COMMIT"
+        )
+    tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+    for (name,) in database.execute(tables).fetchall():
+        database.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone()  # noqa: S608
 
 
 def _set_aside(path: Path, number: int, called: str, error: sqlite3.Error) -> None:

@@ -118,8 +118,6 @@ _ENCRYPTED = "7z x -snld -orestored {archive}"
 _SEALED = """\
 7z x {archive} {sealed}
 7z x -snld -orestored {sealed}"""
-_APART = "dumps"
-_PUT_BACK = 'cp -a restored/. "$APPLICATION"/'
 _SQLITE = """\
 DATABASE=/path/of/the/database.sqlite
 rm -f "$DATABASE"-wal "$DATABASE"-shm "$DATABASE"-journal
@@ -202,10 +200,10 @@ def _application(dumps: Sequence[str], path: str) -> str:
     return "\n".join(
         [
             "APPLICATION=/path/of/the/application",
-            "mkdir -p " + " ".join(f"{_APART}/{folder}" for folder in folders),
-            *(f"mv {quote(f'restored/{each}')} {quote(f'{_APART}/{each}')}" for each in own),
+            "mkdir -p " + " ".join(f"dumps/{folder}" for folder in folders),
+            *(f"mv {quote(f'restored/{each}')} {quote(f'dumps/{each}')}" for each in own),
             "rmdir --ignore-fail-on-non-empty " + " ".join(f"restored/{each}" for each in folders),
-            _PUT_BACK,
+            'cp -a restored/. "$APPLICATION"/',
         ]
     )
 

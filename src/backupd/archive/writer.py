@@ -90,7 +90,7 @@ def _engine(
         _created(target) as output,
         _contents(output, header, encoder, making, layout) as (contents, inner_encoder),
         Ledger(target.parent) as ledger,
-        carrier(making.previous, password, target.parent, layout, moments) as found,
+        carrier(making.previous, password, target.parent, layout, moments) as (found, why_none),
         Workers(making.workers or default_workers(), ("build", *inner_encoder.values())) as workers,
     ):
         build = Build(
@@ -101,9 +101,9 @@ def _engine(
             ledger=ledger,
             on_progress=on_progress,
             layout=layout,
-            carrier=found[0],
+            carrier=found,
         )
-        yield _Engine(output=output, build=build, workers=workers, full_because=found[1])
+        yield _Engine(output=output, build=build, workers=workers, full_because=why_none)
 
 
 @contextmanager

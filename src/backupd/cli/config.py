@@ -25,7 +25,7 @@ def config() -> None:
 def check(invocation: Invocation) -> int:
     """Validate the settings and say every mistake."""
     app = invocation.app()
-    doubts = list(_doubts_of_root(app))
+    doubts = list(_doubts(app))
     if invocation.verbosity != "quiet":
         for doubt in doubts:
             click.echo(f"Warning: {doubt}", err=True)
@@ -37,15 +37,18 @@ def check(invocation: Invocation) -> int:
     return 0
 
 
-def _doubts_of_root(app: "App") -> Iterator[str]:
-    """Say that what is backed up depends on where backupd is started."""
-    if not app.settings.source.root.is_absolute():
-        root = app.loaded.values.get("BACKUP_SOURCE__ROOT")
-        what = f"({root.origin}) does not start with '/'" if root else "is not set"
-        yield (
-            f"BACKUP_SOURCE__ROOT {what}: from here, {app.root} would be backed up, and the daemon "
-            "will not start."
-        )
+def _doubts(app: "App") -> Iterator[str]:
+    if what := relative_root(app):
+        yield f"{what}: from here, {app.root} would be backed up, and the daemon will not start."
+
+
+def relative_root(app: "App") -> str:
+    """Say why what is backed up depends on where backupd is started; "" if it does not."""
+    if app.settings.source.root.is_absolute():
+        return ""
+    root = app.loaded.values.get("BACKUP_SOURCE__ROOT")
+    what = f"({root.origin}) does not start with '/'" if root else "is not set"
+    return f"BACKUP_SOURCE__ROOT {what}"
 
 
 @config.command()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backupd.cli.config import relative_root
 from backupd.cli.invocation import Invocation, global_options
 from backupd.cli.render import print_json
 
@@ -51,11 +52,9 @@ def _loaded(invocation: Invocation) -> "App":
     from backupd.errors import SettingsError  # noqa: PLC0415
 
     app = invocation.app()
-    if not app.settings.source.root.is_absolute():
-        root = app.loaded.values.get("BACKUP_SOURCE__ROOT")
-        what = f"({root.origin}) does not start with '/'" if root else "is not set"
+    if what := relative_root(app):
         raise SettingsError(
-            f"BACKUP_SOURCE__ROOT {what}, and the daemon has no current directory to take.",
+            f"{what}, and the daemon has no current directory to take.",
             hint=f"Set it in {app.loaded.env_file or 'the env file'} to the application's.",
         )
     return app
