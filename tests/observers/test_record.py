@@ -10,7 +10,7 @@ from backupd.events import CopyEnded, CopyFound
 from backupd.history import History
 from backupd.model import Scope, StoredObject
 from backupd.observers.record import Recorder
-from backupd.records import CopyRecord
+from backupd.records import CopyRecord, ProofRecord
 from backupd.reports import Copy
 
 AT = datetime(2025, 11, 8, 1, tzinfo=UTC)
@@ -39,6 +39,24 @@ def test_a_copy_is_known_as_soon_as_it_is_confirmed_whatever_becomes_of_the_run(
 def test_a_delivery_that_failed_is_no_copy(history: History) -> None:
     Recorder(history)(CopyEnded(copy=replace(COPY, stored=None, error="down"), at=AT))
     assert history.copies("offsite") == {}
+
+
+def test_a_copy_that_is_found_does_not_hide_that_it_was_found_damaged_before(
+    history: History,
+) -> None:
+    damaged = ProofRecord(
+        destination="offsite",
+        key=KEY,
+        operation="verify",
+        at=AT,
+        percent=100,
+        seconds=1,
+        bytes=5,
+        flaw="cut",
+    )
+    history.record_proof(damaged)
+    Recorder(history)(CopyFound(copy=COPY, at=AT + timedelta(hours=1)))
+    assert history.proofs("offsite") == {KEY: [damaged]}
 
 
 def test_a_copy_that_is_found_is_noted_once_so_that_proofs_of_it_stay(history: History) -> None:

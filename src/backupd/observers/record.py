@@ -34,8 +34,7 @@ class Recorder:
         elif isinstance(event, CopyEnded):
             self._copied(event.copy, event.at)
         elif isinstance(event, CopyFound):
-            if event.copy.key not in self.history.copies(event.copy.destination):
-                self._copied(event.copy, event.at)
+            self._found(event)
         elif isinstance(event, BackupProved):
             self._proved(event)
         elif isinstance(event, RunsMissed):
@@ -77,6 +76,13 @@ class Recorder:
                 scope=copy.scope,
             )
             self.history.record_copy(record)
+
+    def _found(self, event: CopyFound) -> None:
+        """Note a copy that is not known yet; what was found of it before still counts."""
+        place, key = event.copy.destination, event.copy.key
+        if key not in self.history.copies(place):
+            proofs = self.history.proofs(place).get(key, [])
+            self._copied(event.copy, min([event.at, *(proof.at for proof in proofs)]))
 
     def _proved(self, event: BackupProved) -> None:
         """Note what is known of a backup now; a destination that failed says nothing of it."""
